@@ -1,0 +1,18 @@
+//! Every fixed bound, with its reason. A limit that a user may move is a setting with its default here.
+
+// ----- Names and messages ---------------------------------------------------------------------------------
+
+/// Octets of a name in wire format (RFC 1035, section 2.3.4).
+pub const NAME_SIZE_MAX: usize = 255;
+/// Octets of a label (RFC 1035, section 2.3.4).
+pub const LABEL_SIZE_MAX: usize = 63;
+/// Octets of a message: the length prefix of TCP has 16 bits (RFC 1035, section 4.2.2).
+pub const MESSAGE_SIZE_MAX: usize = 65_535;
+/// Octets of a UDP reply to a client without EDNS (RFC 1035, section 4.2.1).
+pub const UDP_REPLY_SIZE_PLAIN: usize = 512;
+/// Octets of a UDP reply at most, by default: fits every path without fragments (RFC 9715, section 3.2).
+pub const UDP_REPLY_SIZE_MAX: usize = 1_232;
+/// Octets of a UDP query that is looked at; a longer one is cut off by the kernel and so is malformed.
+pub const UDP_QUERY_SIZE_MAX: usize = 4_096;
+/// Links of CNAME and DNAME that one answer follows. BIND follows 16, Knot 20.
+pub const ALIAS_CHAIN_MAX: usize = 16;

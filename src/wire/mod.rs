@@ -1,0 +1,8 @@
+//! DNS messages as bytes. This floor knows no zone and no socket.
+
+pub mod kind;
+pub mod name;
+pub mod rdata;
+
+pub use kind::Kind;
+pub use name::{Name, NameFault, NameRef};
