@@ -153,17 +153,19 @@ pub(super) fn parse_zero(words: &mut Words<'_>, wire: &mut Vec<u8>) -> bool {
 
 // ----- Base64 ---------------------------------------------------------------------------------------------
 
-fn base64_value(digit: u8) -> Option<u32> {
-    let value = match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
-}
+/// What is no digit of Base64.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each Base64 digit.
+static BASE64_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 64 {
+        values[BASE64_DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// Base64 as it comes in, digit after digit.
 #[derive(Default)]
@@ -174,6 +176,23 @@ struct Base64 {
 }
 
 impl Base64 {
+    /// Takes the groups of four digits at the start that are whole; returns how many digits that was.
+    fn take_groups(&mut self, text: &[u8], wire: &mut Vec<u8>) -> usize {
+        let mut taken = 0;
+        if self.digits + self.padding > 0 {
+            return taken;
+        }
+        for group in text.chunks_exact(4) {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|at| BASE64_VALUES[usize::from(group[at])]);
+            if a | b | c | d == NO_DIGIT {
+                break;
+            }
+            wire.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+            taken += 4;
+        }
+        taken
+    }
+
     /// Takes a digit; appends three octets with every fourth.
     fn take(&mut self, digit: u8, wire: &mut Vec<u8>) -> Option<()> {
         if digit == b'=' {
@@ -183,7 +202,10 @@ impl Base64 {
         if self.padding > 0 {
             return None;
         }
-        self.bits = self.bits << 6 | base64_value(digit)?;
+        match BASE64_VALUES[usize::from(digit)] {
+            NO_DIGIT => return None,
+            value => self.bits = self.bits << 6 | u32::from(value),
+        }
         self.digits += 1;
         if self.digits == 4 {
             wire.extend_from_slice(&self.bits.to_be_bytes()[1..]);
@@ -219,7 +241,8 @@ pub(super) fn parse_base64(
     let mut last = None;
     while !words.is_empty() {
         let word = words.take_plain(label)?;
-        for (at, digit) in word.raw.iter().enumerate() {
+        let taken = base64.take_groups(word.raw, wire);
+        for (at, digit) in word.raw.iter().enumerate().skip(taken) {
             base64.take(*digit, wire).ok_or_else(|| word.fault_within(at, 1, BASE64))?;
         }
         last = Some(word);

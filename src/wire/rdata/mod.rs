@@ -1,6 +1,6 @@
 //! Record data: one table says which fields a type has; text, wire, compression and canonical form follow from it.
 //!
-//! [`table`] lists the types, one line each; [`field`] says what every kind of field can do: be read from words,
+//! `table.rs` lists the types, one line each; `field.rs` says what every kind of field can do: be read from words,
 //! be measured in wire format (which is also the check that it is sound), be written as text. The other files
 //! hold one family of fields each. So a new record type is a line in the table, and what is true of one type
 //! (a name is completed with the origin, a fault knows its place) is true of all.

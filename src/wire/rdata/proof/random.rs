@@ -160,7 +160,7 @@ fn location(dice: &mut Dice, wire: &mut Vec<u8>) {
     wire.push(0);
     wire.extend((0..3).map(|_| match dice.below(8) {
         0 => 0,
-        _ => (1 + dice.below(9) << 4 | dice.below(10)) as u8,
+        _ => ((1 + dice.below(9)) << 4 | dice.below(10)) as u8,
     }));
     for degrees in [90u32, 180] {
         let half = degrees * 3_600_000;
