@@ -323,7 +323,7 @@ pub(super) fn print_hash(octets: &[u8], text: &mut String) {
 mod tests {
     use super::*;
     use crate::wire::Kind;
-    use crate::wire::rdata::proof::{fault, sound};
+    use crate::wire::rdata::proof::{fault, octets, sound};
 
     /// RFC 4034, section 5.4; RFC 8078, section 4.
     #[test]
@@ -344,6 +344,25 @@ mod tests {
         assert_eq!(fault(Kind::DS, "1 8 200"), (7, 0, What::Missing("DS digest")));
         assert_eq!(fault(Kind::DS, "1 8 200 ab cx"), (12, 1, HEX));
         assert_eq!(fault(Kind::DS, "1 8 RSA ab").2, What::Range { field: "DS digest type", max: 255 });
+    }
+
+    #[test]
+    fn digests_are_as_long_as_their_type_says() {
+        for (kind, digest_type, size) in [
+            (Kind::DS, "1 8 1", 20),
+            (Kind::DS, "1 8 2", 32),
+            (Kind::DS, "1 8 3", 32),
+            (Kind::CDS, "1 8 4", 48),
+            (Kind::SSHFP, "4 1", 20),
+            (Kind::SSHFP, "4 2", 32),
+            (Kind::ZONEMD, "1 1 1", 48),
+            (Kind::ZONEMD, "1 1 2", 64),
+        ] {
+            for wrong in [size - 1, size + 1] {
+                assert_eq!(fault(kind, &format!("{digest_type} {}", "ab".repeat(wrong))).2, DIGEST, "{kind}");
+            }
+            assert!(octets(kind, &format!("{digest_type} {}", "ab".repeat(size))).is_ok(), "{kind}");
+        }
     }
 
     /// RFC 4255, section 3.2; RFC 6698, section 2.3; RFC 8976, appendix A.1.
