@@ -2,5 +2,6 @@
 
 pub mod dns;
 pub mod limits;
+pub mod store;
 pub mod wire;
 pub mod zone;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::stats::Stats;
-use super::{Moment, Peer, Policy, Snapshot, Transport, Verdict};
+use super::{Moment, Peer, Policy, Transport, Verdict};
+use crate::store::Snapshot;
 
 /// The signature of [`super::respond::respond`]; a value of it is what a transport is given, so that its own tests
 /// can give it something else.

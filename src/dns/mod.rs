@@ -7,12 +7,15 @@
 
 pub mod cookie;
 pub mod gate;
+pub mod respond;
 pub mod settings;
 pub mod stats;
 
+mod additional;
 mod answers;
 mod batch;
-mod echo;
+mod chaos;
+mod sections;
 mod sockets;
 mod stream;
 mod udp;
@@ -29,12 +32,14 @@ use arc_swap::ArcSwap;
 
 use answers::{Answers, Respond};
 use cookie::Cookies;
-pub use echo::{Snapshot, respond};
 use gate::Gate;
+use respond::respond;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
 use stats::{Stats, Totals};
 use stream::Census;
+
+use crate::store::Snapshot;
 
 /// One moment, read once for all the packets of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
