@@ -49,6 +49,7 @@
 //!
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod dns;
 pub mod limits;
 pub mod store;
 pub mod wire;
