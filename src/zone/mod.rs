@@ -2,6 +2,7 @@
 
 mod draft;
 mod fault;
+pub mod text;
 
 pub use draft::{Draft, DraftFull};
 pub use fault::{Fault, Place, Severity};
