@@ -66,7 +66,8 @@ impl World {
             let owner = Name::parse(owner.as_bytes(), Some(origin.borrow())).expect("a name");
             draft.push(owner.borrow(), kind, 300, rdata, PLACE).expect("room");
         };
-        let target = |label: &str| Name::parse(label.as_bytes(), Some(origin.borrow())).expect("a name").as_bytes().to_vec();
+        let target =
+            |label: &str| Name::parse(label.as_bytes(), Some(origin.borrow())).expect("a name").as_bytes().to_vec();
         let timers: Vec<u8> = [1_u32, 3600, 900, 1_209_600, 300].iter().flat_map(|timer| timer.to_be_bytes()).collect();
         put("@", Kind::SOA, &[target("ns1"), target("hostmaster"), timers].concat());
         put("@", Kind::NS, &target("ns1"));
