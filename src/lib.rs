@@ -1,5 +1,8 @@
 //! Freehold: the authoritative DNS server for a person's domains and the HTTPS edge in front of their apps.
 
+pub mod api;
+pub mod cli;
+pub mod daemon;
 pub mod limits;
 pub mod wire;
 pub mod zone;

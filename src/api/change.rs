@@ -1,7 +1,7 @@
 //! One change of a zone: committed, and reported in the same words whichever way it came.
 
 use super::difference;
-use super::problem::Problem;
+use super::problem::{Problem, ZoneFault};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Done, Refused, Store};
 use crate::zone::Zone;
@@ -49,5 +49,10 @@ pub(super) fn commit(store: &Store, change: Change, actor: Actor) -> Result<Done
 }
 
 fn refusal(refused: &Refused) -> Problem {
-    Problem::internal(refused)
+    match refused {
+        Refused::NoSuchZone(name) => Problem::no_zone(name),
+        Refused::Unsound(faults) => Problem::bad_zone("the zone", ZoneFault::list(faults, &[])),
+        Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
+        Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
+    }
 }

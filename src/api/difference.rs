@@ -1,12 +1,7 @@
 //! What lies between two versions of a zone, record by record, in the order of the zone.
-//!
-//! Versions share what did not change, so nodes are compared by pointer first: after an edit this walks the
-//! names, but looks into one.
-
-use std::cmp::Ordering;
 
 use crate::wire::{Kind, NameRef, rdata};
-use crate::zone::{Node, Set, Zone};
+use crate::zone::{self, Set, Zone};
 
 /// A record that goes (`-`) or comes (`+`).
 pub(super) struct Step<'a> {
@@ -29,46 +24,18 @@ pub(super) struct Count {
 /// A new serial alone is visited but not counted: people read it from the serials.
 pub(super) fn between(before: Option<&Zone>, after: Option<&Zone>, visit: &mut dyn FnMut(Step<'_>)) -> Count {
     let mut count = Count::default();
-    let (mut old, mut new) = (nodes(before).peekable(), nodes(after).peekable());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return count,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(old), Some(new)) => old.name().canonical_cmp(new.name()),
-        };
-        let old = if order.is_le() { old.next() } else { None };
-        let new = if order.is_ge() { new.next() } else { None };
-        of_node(old, new, &mut count, visit);
-    }
-}
-
-fn nodes(zone: Option<&Zone>) -> impl Iterator<Item = &Node> {
-    zone.into_iter().flat_map(Zone::nodes)
-}
-
-fn of_node(old: Option<&Node>, new: Option<&Node>, count: &mut Count, visit: &mut dyn FnMut(Step<'_>)) {
-    let Some(owner) = old.or(new).map(Node::name) else { return };
-    if let (Some(old), Some(new)) = (old, new)
-        && old.same(new)
-    {
-        return;
-    }
-    let kinds = |node: Option<&Node>| node.into_iter().flat_map(Node::sets).map(Set::kind).collect::<Vec<_>>();
-    let mut all = [kinds(old), kinds(new)].concat();
-    all.sort_unstable();
-    all.dedup();
-    for kind in all {
-        let set = |node: Option<&Node>| node.and_then(|node| node.set(kind));
-        of_set(owner, kind, set(old), set(new), count, visit);
-    }
+    zone::difference(before, after, &mut |owner, old, new| {
+        if let Some(kind) = old.or(new).map(Set::kind) {
+            of_set(owner, kind, (old, new), &mut count, visit);
+        }
+    });
+    count
 }
 
 fn of_set(
     owner: NameRef<'_>,
     kind: Kind,
-    old: Option<Set<'_>>,
-    new: Option<Set<'_>>,
+    (old, new): (Option<Set<'_>>, Option<Set<'_>>),
     count: &mut Count,
     visit: &mut dyn FnMut(Step<'_>),
 ) {

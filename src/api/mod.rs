@@ -7,7 +7,7 @@
 //! Missing so far: tokens, single records, history, TCP. The socket alone needs no tokens, for the kernel
 //! says who calls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +23,6 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::limits::{ADMIN_BODY_SIZE_MAX, ZONE_FILES_AT_ONCE_MAX, ZONE_FILE_SIZE_MAX};
 use crate::store::Store;
 
 mod backup;
@@ -45,6 +44,13 @@ pub use socket::Socket;
 pub use types::{Difference, Status, ZoneChange, ZoneList, ZoneSummary, plain};
 pub use zone_file::TEXT_DNS;
 
+/// Octets of a request's body, except a zone file's.
+const BODY_SIZE_MAX: usize = 1 << 20;
+/// Octets of a zone file, by default: some ten million records.
+const ZONE_FILE_SIZE_MAX: u64 = 1 << 30;
+/// Zone files that lie in memory while they are read, at once.
+const ZONE_FILES_AT_ONCE_MAX: usize = 2;
+
 /// Settings of the admin API: the section `[admin]` of the settings file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -53,6 +59,13 @@ pub struct Settings {
     pub socket: Option<PathBuf>,
     /// The largest zone file that is taken, in octets. Default: 1 GiB.
     pub zone_file_size_max: u64,
+}
+
+impl Settings {
+    /// Where the socket is when the data directory is this.
+    pub fn socket_in(&self, directory: &Path) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| directory.join("admin.socket"))
+    }
 }
 
 impl Default for Settings {
@@ -68,7 +81,7 @@ struct Admin {
     /// Where DNS is answered, for the status.
     addresses: Vec<String>,
     started: Instant,
-    /// A zone file lies in memory while it is read: only so many at once.
+    /// Whose turn it is to have a zone file in memory.
     zone_file_turns: Semaphore,
 }
 
@@ -85,7 +98,7 @@ fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Rout
         .route("/v1/status", get(status::get))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(ADMIN_BODY_SIZE_MAX)) // zone files have their own
+        .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
         .layer(axum::middleware::map_response(guard))
         .with_state(admin)
 }

@@ -96,6 +96,12 @@ impl Problem {
         problem
     }
 
+    /// 503: not now. `reason` ends with what to do, behind its last colon.
+    pub(super) fn unavailable(kind: &str, title: &str, reason: &str) -> Self {
+        let (detail, hint) = reason.rsplit_once(": ").unwrap_or((reason, "try again"));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail.to_owned(), hint)
+    }
+
     /// 500: our fault. The reason is logged; the client learns that it was not its own mistake.
     pub(super) fn internal(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "an admin request failed");

@@ -17,10 +17,11 @@ use tokio::net::UnixStream;
 
 use super::stop::{Exit, Stop, plain_reason};
 use crate::api::{self, Answer, Here, Problem, Question, plain};
-use crate::limits::DOOR_WAIT_MAX;
-use crate::store::{self, Store};
+use crate::store::{self, OpenFault, Store};
 use crate::wire::Name;
 
+/// How long a taken lock may stay silent: a server with a million names starts in less.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a taken lock is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
@@ -51,7 +52,7 @@ pub(super) enum Door {
 impl Door {
     /// Opens the way. `create` is whether a data directory that is not there may be made.
     pub(super) async fn open(place: &Place, create: bool) -> Result<Self, Stop> {
-        let give_up_at = Instant::now() + DOOR_WAIT_MAX;
+        let give_up_at = Instant::now() + WAIT_MAX;
         loop {
             if let Some(server) = reach(&place.socket()).await? {
                 return Ok(Self::Server(server));
@@ -67,10 +68,10 @@ impl Door {
                     let store = Arc::new(store);
                     return Ok(Self::Here(Here::new(Arc::clone(&store), place.admin.clone()), store));
                 }
-                Ok(Err(fault)) if fault.is_busy() && Instant::now() < give_up_at => {
+                Ok(Err(OpenFault::Locked { .. })) if Instant::now() < give_up_at => {
                     tokio::time::sleep(TRY_AGAIN_AFTER).await;
                 }
-                Ok(Err(fault)) if fault.is_busy() => return Err(silent(place)),
+                Ok(Err(OpenFault::Locked { process, .. })) => return Err(silent(place, &process)),
                 Ok(Err(fault)) => return Err(Stop::failed(fault.to_string(), "")),
                 Err(fault) => return Err(Stop::failed(format!("opening the store broke off: {fault}"), "")),
             }
@@ -159,13 +160,11 @@ pub(super) async fn is_serving(place: &Place) -> bool {
     UnixStream::connect(place.socket()).await.is_ok()
 }
 
-fn silent(place: &Place) -> Stop {
-    let message = format!(
-        "another process holds the data directory {}, and no server answers at {}",
-        place.store.directory.display(),
-        place.socket().display()
-    );
-    Stop::new(Exit::Unreachable, message, "wait until that process has started or ended; see also `socket` below [admin]")
+fn silent(place: &Place, process: &str) -> Stop {
+    let (directory, socket) = (place.store.directory.display(), place.socket());
+    let message =
+        format!("{directory} is in use by process {process}, and no server answers at {}", socket.display());
+    Stop::new(Exit::Unreachable, message, "wait until that process has started or ended")
 }
 
 fn broke_off(fault: &dyn std::fmt::Display) -> Stop {

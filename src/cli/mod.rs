@@ -20,6 +20,7 @@ mod zone_file;
 pub use arguments::{Arguments, Color, Command, Options, Output, Serve, Zone, ZoneFile};
 pub use check::import_check;
 pub use door::Place;
+pub use terminal::table;
 
 use stop::{Exit, Stop};
 
