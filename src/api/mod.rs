@@ -38,7 +38,7 @@ mod types;
 mod zone_file;
 mod zones;
 
-pub use problem::{Problem, ZoneFault};
+pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use socket::Socket;
 pub use types::{Difference, Status, ZoneChange, ZoneList, ZoneSummary, plain};
@@ -122,9 +122,7 @@ async fn guard(mut response: Response) -> Response {
 }
 
 /// Runs what reads much or waits for the disk, off the threads that must not wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(Problem::internal(&fault)))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The inner reason of a failure on our side goes to the log, not to the client.
 
+use std::io;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -30,8 +32,17 @@ pub struct Problem {
     /// What to do next.
     pub hint: String,
     /// The faults of a zone file, all of them, in the order of the file.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<ZoneFault>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub faults: Box<[ZoneFault]>,
+}
+
+/// What the system says is wrong, in the words people know: lower case, and without ` (os error 13)`.
+pub fn system_reason(fault: &io::Error) -> String {
+    let text = fault.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => reason.to_lowercase(),
+        None => text,
+    }
 }
 
 /// One fault of a zone file.
@@ -63,7 +74,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             hint: hint.into(),
-            faults: Vec::new(),
+            faults: Box::default(),
         }
     }
 
@@ -92,7 +103,7 @@ impl Problem {
         let hint = "mend the faults listed and send the whole file again; nothing was changed";
         let title = "The zone is not ready to be served";
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-zone", title, detail, hint);
-        problem.faults = faults;
+        problem.faults = faults.into();
         problem
     }
 

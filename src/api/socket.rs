@@ -60,7 +60,9 @@ impl Listener for Socket {
         loop {
             match self.accept_one().await {
                 Ok((stream, user)) if user == 0 || user == self.owner => return (stream, Caller::new(user)),
-                Ok((_, user)) => tracing::warn!(user, "refused at the admin socket: neither root nor the server's user"),
+                Ok((_, user)) => {
+                    tracing::warn!(user, "refused at the admin socket: neither root nor the server's user")
+                }
                 Err(fault) => {
                     tracing::warn!(%fault, "the admin socket cannot accept; trying again");
                     tokio::time::sleep(ACCEPT_RETRY_AFTER).await;

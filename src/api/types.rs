@@ -31,12 +31,7 @@ pub struct ZoneSummary {
 impl ZoneSummary {
     /// The summary of a zone.
     pub fn of(zone: &Zone) -> Self {
-        Self {
-            name: plain(zone.apex()),
-            serial: zone.serial(),
-            names: zone.name_count(),
-            records: zone.record_count(),
-        }
+        Self { name: plain(zone.apex()), serial: zone.serial(), names: zone.name_count(), records: zone.record_count() }
     }
 }
 

@@ -14,7 +14,7 @@ use super::json;
 use super::stop::{Exit, Stop};
 use super::terminal::count;
 use super::zone_file::{self, ZoneText};
-use crate::api::{Question, TEXT_DNS, ZoneChange, ZoneSummary, plain};
+use crate::api::{Question, TEXT_DNS, ZoneChange, ZoneSummary};
 use crate::wire::Name;
 use crate::zone::{self, Zone};
 
@@ -144,7 +144,7 @@ mod tests {
 
     fn change(before: Option<u32>, after: Option<u32>, dry_run: bool) -> ZoneChange {
         ZoneChange {
-            zone: plain("home.example".parse::<Name>().unwrap().borrow()),
+            zone: "home.example".into(),
             changed: true,
             dry_run,
             revision: 7,
@@ -165,6 +165,9 @@ mod tests {
         assert_eq!(told(Some(5), Some(6), true), "home.example: 3 would be added, 1 changed, 2 removed, serial 5 -> 6");
         assert_eq!(told(None, Some(6), false), "home.example: new, 3 records, serial 6");
         assert_eq!(told(Some(5), None, false), "home.example: deleted, 2 records");
-        assert_eq!(summary(&ZoneChange { changed: false, ..change(Some(5), Some(5), false) }), "home.example: nothing changed");
+        assert_eq!(
+            summary(&ZoneChange { changed: false, ..change(Some(5), Some(5), false) }),
+            "home.example: nothing changed"
+        );
     }
 }

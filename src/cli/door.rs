@@ -15,8 +15,8 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::stop::{Exit, Stop, plain_reason};
-use crate::api::{self, Answer, Here, Problem, Question, plain};
+use super::stop::{Exit, Stop};
+use crate::api::{self, Answer, Here, Problem, Question, plain, system_reason};
 use crate::store::{self, OpenFault, Store};
 use crate::wire::Name;
 
@@ -120,7 +120,7 @@ async fn reach(socket: &Path) -> Result<Option<SendRequest<Full<Bytes>>>, Stop> 
             return Ok(None);
         }
         Err(fault) => {
-            let message = format!("cannot reach the server at {}: {}", socket.display(), plain_reason(&fault));
+            let message = format!("cannot reach the server at {}: {}", socket.display(), system_reason(&fault));
             return Err(Stop::new(Exit::Unreachable, message, "run as root or as the user the server runs as"));
         }
     };
@@ -162,8 +162,7 @@ pub(super) async fn is_serving(place: &Place) -> bool {
 
 fn silent(place: &Place, process: &str) -> Stop {
     let (directory, socket) = (place.store.directory.display(), place.socket());
-    let message =
-        format!("{directory} is in use by process {process}, and no server answers at {}", socket.display());
+    let message = format!("{directory} is in use by process {process}, and no server answers at {}", socket.display());
     Stop::new(Exit::Unreachable, message, "wait until that process has started or ended")
 }
 

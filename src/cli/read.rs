@@ -60,7 +60,13 @@ pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Sto
     }
     let mut out = io::stdout().lock();
     writeln!(out, "freehold {}, up {}", status.version, uptime(status.uptime_seconds))?;
-    writeln!(out, "{}, {}, revision {}", count(status.zones, "zone"), count(status.records, "record"), status.revision)?;
+    writeln!(
+        out,
+        "{}, {}, revision {}",
+        count(status.zones, "zone"),
+        count(status.records, "record"),
+        status.revision
+    )?;
     for address in &status.addresses {
         writeln!(out, "answers at {address}")?;
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt;
 
-use super::stop::{Stop, plain_reason};
-use crate::api::Answer;
+use super::stop::Stop;
+use crate::api::{Answer, system_reason};
 
 /// Writes the body of an answer to `path`, or to standard output for `-`. A file appears, or changes, only when all
 /// of it is on the disk.
@@ -55,7 +55,7 @@ impl From<Copy> for Stop {
         match fault {
             Copy::Write(fault) => fault.into(),
             Copy::Read(fault) => {
-                let reason = fault.downcast_ref().map_or_else(|| fault.to_string(), plain_reason);
+                let reason = fault.downcast_ref().map_or_else(|| fault.to_string(), system_reason);
                 Self::failed(format!("the answer broke off: {reason}"), "look at the server's log, then try again")
             }
         }

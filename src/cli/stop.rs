@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::api::Problem;
+use crate::api::{Problem, system_reason};
 
 /// How a command can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,14 @@ impl From<Exit> for ExitCode {
         })
     }
 }
+
+/// What to do about a file that cannot be read or written.
+const FILE_CURES: [(io::ErrorKind, &str); 4] = [
+    (io::ErrorKind::NotFound, "check the path"),
+    (io::ErrorKind::PermissionDenied, "run as a user who may, or change the permissions"),
+    (io::ErrorKind::IsADirectory, "name a file, not a directory"),
+    (io::ErrorKind::StorageFull, "make room on that disk"),
+];
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -71,23 +79,9 @@ impl Stop {
 
     /// A file that could not be read or written.
     pub(super) fn file(deed: &str, path: &Path, fault: &io::Error) -> Self {
-        let cure = match fault.kind() {
-            io::ErrorKind::NotFound => "check the path",
-            io::ErrorKind::PermissionDenied => "run as a user who may, or change the permissions",
-            io::ErrorKind::IsADirectory => "name a file, not a directory",
-            io::ErrorKind::StorageFull => "make room on that disk",
-            _ => "check the path and its permissions",
-        };
-        Self::failed(format!("cannot {deed} {}: {}", path.display(), plain_reason(fault)), cure)
-    }
-}
-
-/// A fault of the system without its number, as people know it.
-pub(super) fn plain_reason(fault: &io::Error) -> String {
-    let text = fault.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_lowercase(),
-        None => text,
+        let cure = FILE_CURES.iter().find(|(kind, _)| *kind == fault.kind());
+        let cure = cure.map_or("check the path and its permissions", |(_, cure)| cure);
+        Self::failed(format!("cannot {deed} {}: {}", path.display(), system_reason(fault)), cure)
     }
 }
 
@@ -104,9 +98,9 @@ impl fmt::Display for Stop {
 /// Standard output is gone (`freehold zone export … | head`): nobody is left to tell.
 impl From<io::Error> for Stop {
     fn from(fault: io::Error) -> Self {
-        match fault.kind() {
-            io::ErrorKind::BrokenPipe => Self::told(Exit::Failed),
-            _ => Self::failed(format!("cannot write the result: {}", plain_reason(&fault)), "check where it goes"),
+        if fault.kind() == io::ErrorKind::BrokenPipe {
+            return Self::told(Exit::Failed);
         }
+        Self::failed(format!("cannot write the result: {}", system_reason(&fault)), "check where it goes")
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::Name;
 use crate::zone::text;
 
 /// A zone file, read and checked.
-pub struct ZoneText {
+pub(super) struct ZoneText {
     /// The zone or its faults.
     pub(super) checked: Checked,
     /// The whole zone as one text, if the file includes no other.

@@ -17,12 +17,14 @@ const ZONES_SHOWN_MAX: usize = 20;
 /// Imports the zone files of `zones/` if the store is empty. A file with faults is shown and left out, because a
 /// developer wants the others served meanwhile.
 pub(super) fn import(store: &Store, hands: &Hands) -> io::Result<()> {
-    if store.snapshot().zones.len() > 0 {
+    if !store.snapshot().zones.is_empty() {
         return Ok(());
     }
     for path in zone_files(Path::new(ZONES))? {
         let refused = match (hands.read_zone)(&path) {
-            Ok(zone) => store.commit(Change::PutZone { zone }, Actor("development".into())).err().map(|fault| fault.to_string()),
+            Ok(zone) => {
+                store.commit(Change::PutZone { zone }, Actor("development".into())).err().map(|fault| fault.to_string())
+            }
             Err(shown) => Some(shown),
         };
         if let Some(refused) = refused {
@@ -47,7 +49,8 @@ fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 pub(super) fn greet(snapshot: &Snapshot, addresses: &[SocketAddr], data: &Path, hands: &Hands) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Freehold {}, development mode: answers on this machine only.\n", env!("CARGO_PKG_VERSION"))?;
-    let rows: Vec<Vec<String>> = snapshot.zones.iter().take(ZONES_SHOWN_MAX).map(|zone| row(&ZoneSummary::of(zone))).collect();
+    let rows: Vec<Vec<String>> =
+        snapshot.zones.iter().take(ZONES_SHOWN_MAX).map(|zone| row(&ZoneSummary::of(zone))).collect();
     if rows.is_empty() {
         writeln!(out, "No zones yet: there are no zone files in ./{ZONES}.")?;
     } else {
@@ -73,10 +76,10 @@ fn row(zone: &ZoneSummary) -> Vec<String> {
 fn commands(snapshot: &Snapshot, addresses: &[SocketAddr]) -> Vec<String> {
     let mut commands = Vec::new();
     let sample = ["www.home.example", "blog.home.example"];
-    let has_sample = "home.example".parse::<crate::wire::Name>().is_ok_and(|apex| snapshot.zones.get(apex.borrow()).is_some());
+    let has_sample =
+        "home.example".parse::<crate::wire::Name>().is_ok_and(|apex| snapshot.zones.get(apex.borrow()).is_some());
     let first = snapshot.zones.iter().next().map(|zone| format!("{} SOA", plain(zone.apex())));
-    let names: Vec<String> =
-        if has_sample { sample.map(String::from).to_vec() } else { first.into_iter().collect() };
+    let names: Vec<String> = if has_sample { sample.map(String::from).to_vec() } else { first.into_iter().collect() };
     if let Some(address) = addresses.first() {
         commands.extend(names.iter().map(|name| format!("dig @{} -p {} {name}", address.ip(), address.port())));
     }

@@ -70,12 +70,3 @@ pub fn serve(chosen: &Chosen, hands: Hands) -> ExitCode {
         }
     }
 }
-
-/// A fault of the system without its number, as people know it.
-fn plain_reason(fault: &io::Error) -> String {
-    let text = fault.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_lowercase(),
-        None => text,
-    }
-}

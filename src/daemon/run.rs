@@ -10,7 +10,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::logging::{self, Log};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, develop, plain_reason};
+use super::{Failure, Hands, develop};
+use crate::api::system_reason;
 use crate::store::Store;
 use crate::{api, dns};
 
@@ -25,7 +26,7 @@ pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), F
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|fault| Failure::new(format!("the server cannot start: {}", plain_reason(&fault)), ""))?;
+        .map_err(|fault| Failure::new(format!("the server cannot start: {}", system_reason(&fault)), ""))?;
     let result = runtime.block_on(live(chosen, loaded, hands, log));
     // Whatever still runs was given its time; it must not keep the process from ending.
     runtime.shutdown_background();
@@ -103,7 +104,7 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
         let store = Store::open(&settings).map_err(|fault| Failure::new(fault.to_string(), ""))?;
         if development {
             develop::import(&store, &hands).map_err(|fault| {
-                Failure::new(format!("the sample zones cannot be read: {}", plain_reason(&fault)), "look at ./zones")
+                Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
             })?;
         }
         Ok(Arc::new(store))
@@ -130,7 +131,7 @@ impl Admin {
     fn start(settings: &Settings, store: &Arc<Store>, dns: &[std::net::SocketAddr]) -> Result<Self, Failure> {
         let path = settings.admin.socket_in(&settings.store.directory);
         let socket = api::Socket::bind(&path).map_err(|fault| {
-            let message = format!("cannot listen at the admin socket {}: {}", path.display(), plain_reason(&fault));
+            let message = format!("cannot listen at the admin socket {}: {}", path.display(), system_reason(&fault));
             Failure::new(message, "name another path of at most 107 octets with `socket` below [admin]")
         })?;
         let (stop, stopped) = oneshot::channel();

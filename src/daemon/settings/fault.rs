@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use toml::de::DeTable;
+
 use crate::zone::{Fault, Place};
 
 const SECTIONS: [&str; 4] = ["store", "dns", "admin", "log"];
@@ -22,9 +24,29 @@ pub(super) fn of(error: &toml::de::Error, text: &str) -> Fault {
 pub(super) fn unknown_section(name: &str, span: Range<usize>, text: &str) -> Fault {
     let cure = match most_alike(name, SECTIONS) {
         Some(section) => format!("did you mean [{section}]?"),
-        None => format!("the sections are {}; each key stands below one", list(SECTIONS.map(|name| format!("[{name}]")))),
+        None => {
+            format!("the sections are {}; each key stands below one", list(SECTIONS.map(|name| format!("[{name}]"))))
+        }
     };
     Fault::error(Some(place(span, text)), format!("there is no section or setting `{name}` here"), cure)
+}
+
+/// A line of a section's own check: `dns.workers is 257; it must be from 0 to 256`.
+pub(super) fn of_check(line: &str, root: &DeTable<'_>, text: &str) -> Fault {
+    let path = line.split(' ').next().unwrap_or_default();
+    let span = span_of(path, root).unwrap_or_default();
+    let (message, cure) = line.split_once("; ").unwrap_or((line, "see the manual, docs/settings.md"));
+    Fault::error(Some(place(span, text)), message, cure)
+}
+
+/// Where the value of a key such as `dns.tcp.idle_seconds` stands.
+fn span_of(path: &str, root: &DeTable<'_>) -> Option<Range<usize>> {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let (_, value) = root.iter().find(|(key, _)| key.get_ref().as_ref() == first)?;
+    match value.get_ref().as_table() {
+        Some(table) if !rest.is_empty() => span_of(rest, table),
+        _ => Some(value.span()),
+    }
 }
 
 fn explain(message: &str, written: &str) -> (String, String) {
@@ -39,7 +61,10 @@ fn explain(message: &str, written: &str) -> (String, String) {
     }
     if message.contains("address") {
         let message = format!("{written} is not an address");
-        return (message, "write it as in \"192.0.2.53\" or \"192.0.2.53:53\", \"2001:db8::53\" or \"[2001:db8::53]:53\"".into());
+        return (
+            message,
+            "write it as in \"192.0.2.53\" or \"192.0.2.53:53\", \"2001:db8::53\" or \"[2001:db8::53]:53\"".into(),
+        );
     }
     if message.contains("duplicate key") {
         return (first_line.to_owned(), "keep one of the two".into());
@@ -60,9 +85,15 @@ fn expectation(expected: &str) -> String {
         "a boolean" => "write true or false, without quotes",
         "a string" | "path string" => "write it in double quotes",
         "a sequence" => "write a list: [ \"...\", \"...\" ]",
-        number if number.contains("integer") || is_number_type(number) => "write a whole number of that range, without quotes",
-        variants if variants.contains('`') => return format!("write one of {}", variants.trim_start_matches("one of ").replace('`', "\"")),
-        section if section.starts_with("struct ") => "write it as a section: its name in brackets on a line, keys below",
+        number if number.contains("integer") || is_number_type(number) => {
+            "write a whole number of that range, without quotes"
+        }
+        variants if variants.contains('`') => {
+            return format!("write one of {}", variants.trim_start_matches("one of ").replace('`', "\""));
+        }
+        section if section.starts_with("struct ") => {
+            "write it as a section: its name in brackets on a line, keys below"
+        }
         _ => return format!("write {expected}"),
     };
     cure.into()

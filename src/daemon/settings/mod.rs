@@ -11,14 +11,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 mod fault;
 
 use super::logging;
-use crate::zone::text::{self, Source};
+use crate::api::system_reason;
 use crate::zone::Fault;
+use crate::zone::text::{self, Source};
 use crate::{api, dns, store};
 
 /// Where the settings file is looked for when the command line names none.
@@ -29,6 +30,13 @@ const DATA_VARIABLE: &str = "FREEHOLD_DATA";
 const DEVELOPMENT_DATA: &str = "./freehold-data";
 /// The DNS port of development mode: nobody needs rights for it.
 const DEVELOPMENT_PORT: u16 = 5300;
+
+/// What to do about a settings file that cannot be read.
+const FILE_CURES: [(io::ErrorKind, &str); 3] = [
+    (io::ErrorKind::NotFound, "check the path, or leave --config out"),
+    (io::ErrorKind::PermissionDenied, "let the user that runs freehold read it"),
+    (io::ErrorKind::InvalidData, "save it as UTF-8 text"),
+];
 
 /// All settings.
 #[derive(Clone, Default)]
@@ -115,13 +123,9 @@ fn read_file(path: &Path) -> Result<(Settings, toml::Table), Bad> {
 }
 
 fn unreadable(path: &Path, fault: &io::Error) -> Bad {
-    let cure = match fault.kind() {
-        io::ErrorKind::NotFound => "check the path, or leave --config out",
-        io::ErrorKind::PermissionDenied => "let the user that runs freehold read it",
-        io::ErrorKind::InvalidData => "save it as UTF-8 text",
-        _ => "check the path and its permissions",
-    };
-    let reason = super::plain_reason(fault);
+    let cure = FILE_CURES.iter().find(|(kind, _)| *kind == fault.kind());
+    let cure = cure.map_or("check the path and its permissions", |(_, cure)| cure);
+    let reason = system_reason(fault);
     Bad(format!("error: cannot read the settings file {}: {reason}\n  cure: {cure}\n", path.display()))
 }
 
@@ -130,7 +134,8 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
     let root = DeTable::parse(text).map_err(|error| vec![fault::of(&error, text)])?.into_inner();
     let mut settings = Settings::default();
     let mut faults = Vec::new();
-    for (name, value) in root {
+    for (name, value) in &root {
+        let value = value.clone();
         let result = match name.get_ref().as_ref() {
             "store" => section(value, &mut settings.store),
             "dns" => section(value, &mut settings.dns),
@@ -143,6 +148,8 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
         };
         faults.extend(result.err().map(|error| fault::of(&error, text)));
     }
+    let unsound = settings.dns.check();
+    faults.extend(unsound.iter().map(|line| fault::of_check(line, &root, text)));
     faults.sort_by_key(|fault| fault.place);
     if !faults.is_empty() {
         return Err(faults);
@@ -151,10 +158,7 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
     Ok((settings, table))
 }
 
-fn section<'text, T: Deserialize<'text>>(
-    value: Spanned<DeValue<'text>>,
-    place: &mut T,
-) -> Result<(), toml::de::Error> {
+fn section<'text, T: Deserialize<'text>>(value: Spanned<DeValue<'text>>, place: &mut T) -> Result<(), toml::de::Error> {
     *place = T::deserialize(ValueDeserializer::from(value))?;
     Ok(())
 }
