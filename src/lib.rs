@@ -4,5 +4,6 @@ pub mod api;
 pub mod cli;
 pub mod daemon;
 pub mod limits;
+pub mod store;
 pub mod wire;
 pub mod zone;

@@ -23,3 +23,8 @@ pub const ALIAS_CHAIN_MAX: usize = 16;
 pub const SET_SIZE_MAX: usize = MESSAGE_SIZE_MAX - 12 - (NAME_SIZE_MAX + 4) - 512;
 /// Name servers of one name without an address in the zone: more make every resolver ask that often (NXNSAttack).
 pub const GLUELESS_NS_MAX: usize = 20;
+
+// ----- Answers --------------------------------------------------------------------------------------------
+
+/// Names in an answer's data whose addresses go into the additional section; the others can be asked for.
+pub const ADDITIONAL_TARGETS_MAX: usize = 16;
