@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use freehold::{cli, daemon};
 
 /// Faster than the system's under many small nodes, and gives memory back after a big zone was replaced.
@@ -10,7 +9,7 @@ use freehold::{cli, daemon};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli::Arguments { options, command } = cli::Arguments::parse();
+    let cli::Arguments { options, command } = cli::Arguments::read();
     let mut chosen = daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() };
     if let cli::Command::Serve(serve) = &command {
         chosen.listen.clone_from(&serve.listen);

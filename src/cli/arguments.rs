@@ -25,6 +25,13 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// Reads the command line. Help and usage faults end the process here, with exit code 0 or 2.
+    pub fn read() -> Self {
+        Self::parse()
+    }
+}
+
 /// Options that every command takes.
 #[derive(Args, Debug)]
 pub struct Options {
