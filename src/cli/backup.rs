@@ -26,7 +26,7 @@ pub(super) async fn restore(place: &Place, file: &Path) -> Result<Exit, Stop> {
         let message = format!("a server runs on the data directory {}", directory.display());
         return Err(Stop::failed(message, "stop it, move the directory aside, then restore"));
     }
-    store::backup::restore(file, directory).map_err(|fault| Stop::failed(fault.to_string(), ""))?;
+    store::backup::restore(file, directory).map_err(|fault| Stop::line(Exit::Failed, &fault.to_string()))?;
     writeln!(io::stderr(), "restored {} into {}", file.display(), directory.display())?;
     Ok(Exit::Done)
 }

@@ -43,7 +43,7 @@ pub fn import_check(path: &Path) -> Result<Arc<Zone>, String> {
 
 /// All faults, each with its line and the place marked.
 pub(super) fn faults(checked: &Checked, colour: bool) -> String {
-    text::show(&checked.faults, &checked.files, colour)
+    text::show(&checked.files, &checked.faults, colour)
 }
 
 /// The last line.

@@ -72,7 +72,7 @@ impl Door {
                     tokio::time::sleep(TRY_AGAIN_AFTER).await;
                 }
                 Ok(Err(OpenFault::Locked { process, .. })) => return Err(silent(place, &process)),
-                Ok(Err(fault)) => return Err(Stop::failed(fault.to_string(), "")),
+                Ok(Err(fault)) => return Err(Stop::line(Exit::Failed, &fault.to_string())),
                 Err(fault) => return Err(Stop::failed(format!("opening the store broke off: {fault}"), "")),
             }
         }

@@ -62,6 +62,12 @@ impl Stop {
         Self::new(Exit::Failed, message, cure)
     }
 
+    /// A fault of a lower floor in one line, which ends with its cure behind the last colon.
+    pub(super) fn line(exit: Exit, line: &str) -> Self {
+        let (message, cure) = line.rsplit_once(": ").unwrap_or((line, ""));
+        Self::new(exit, message, cure)
+    }
+
     /// The faults have been printed already.
     pub(super) fn told(exit: Exit) -> Self {
         Self::new(exit, "", "")
@@ -91,7 +97,7 @@ impl fmt::Display for Stop {
             return Ok(());
         }
         writeln!(f, "error: {}", self.message)?;
-        if self.cure.is_empty() { Ok(()) } else { writeln!(f, "  cure: {}", self.cure) }
+        if self.cure.is_empty() { Ok(()) } else { writeln!(f, " = cure: {}", self.cure) }
     }
 }
 

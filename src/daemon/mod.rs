@@ -44,12 +44,18 @@ impl Failure {
     fn new(message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { message: message.into(), cure: cure.into() }
     }
+
+    /// A fault of a lower floor in one line, which ends with its cure behind the last colon.
+    fn line(line: &str) -> Self {
+        let (message, cure) = line.rsplit_once(": ").unwrap_or((line, ""));
+        Self::new(message, cure)
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", self.message)?;
-        if self.cure.is_empty() { Ok(()) } else { writeln!(f, "  cure: {}", self.cure) }
+        if self.cure.is_empty() { Ok(()) } else { writeln!(f, " = cure: {}", self.cure) }
     }
 }
 

@@ -101,7 +101,7 @@ impl Server {
 async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Result<Arc<Store>, Failure> {
     let settings = settings.store.clone();
     let opened = spawn_blocking(move || {
-        let store = Store::open(&settings).map_err(|fault| Failure::new(fault.to_string(), ""))?;
+        let store = Store::open(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
         if development {
             develop::import(&store, &hands).map_err(|fault| {
                 Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
@@ -113,7 +113,11 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
 }
 
 fn start_dns(settings: &Settings, store: &Store) -> Result<dns::Handle, Failure> {
-    let failure = |fault: dns::StartFault| Failure::new(fault.to_string(), "");
+    let failure = |fault: dns::StartFault| {
+        let fault = fault.to_string();
+        let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct dns.listen"));
+        Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
+    };
     let sockets = dns::Sockets::bind(&settings.dns).map_err(failure)?;
     let mut cookie_secret = [0; 16];
     getrandom::fill(&mut cookie_secret)

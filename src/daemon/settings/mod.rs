@@ -118,7 +118,7 @@ fn read_file(path: &Path) -> Result<(Settings, toml::Table), Bad> {
     let text = fs::read_to_string(path).map_err(|fault| unreadable(path, &fault))?;
     read(&text).map_err(|faults| {
         let file = Source { label: path.to_string_lossy().into(), text: text.as_bytes().into() };
-        Bad(text::show(&faults, &[file], false))
+        Bad(text::show(&[file], &faults, false))
     })
 }
 
@@ -126,7 +126,7 @@ fn unreadable(path: &Path, fault: &io::Error) -> Bad {
     let cure = FILE_CURES.iter().find(|(kind, _)| *kind == fault.kind());
     let cure = cure.map_or("check the path and its permissions", |(_, cure)| cure);
     let reason = system_reason(fault);
-    Bad(format!("error: cannot read the settings file {}: {reason}\n  cure: {cure}\n", path.display()))
+    Bad(format!("error: cannot read the settings file {}: {reason}\n = cure: {cure}\n", path.display()))
 }
 
 /// Reads the text of a settings file; reports at most one fault a section.
