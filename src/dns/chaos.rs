@@ -13,7 +13,7 @@ pub(super) fn answer(reply: &mut Reply<'_>, query: &Query<'_>, policy: &Policy) 
         _ => return Rcode::REFUSED,
     };
     let Some(text) = text else { return Rcode::REFUSED };
-    reply.set_authoritative();
+    reply.set_authoritative(true);
     if query.kind != Kind::TXT && query.kind != Kind::ANY {
         return Rcode::NOERROR;
     }
