@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cli;
 pub mod daemon;
+pub mod dns;
 pub mod limits;
 pub mod store;
 pub mod wire;

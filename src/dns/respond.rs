@@ -57,7 +57,9 @@ pub fn respond(
         }
         (_, None, Some((header, rcode))) => tell(header, rcode, stats, reply),
         (_, None, None) => return Verdict::Silence,
-        (Admission::Pass, Some(query), _) => Exchange { query, peer, now, policy, stats }.answer(cookie, snapshot, reply),
+        (Admission::Pass, Some(query), _) => {
+            Exchange { query, peer, now, policy, stats }.answer(cookie, snapshot, reply)
+        }
     };
     Verdict::Reply(size)
 }

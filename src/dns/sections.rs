@@ -131,7 +131,8 @@ impl Part<'_, '_, '_> {
     /// The SOA says how long to remember it (RFC 2308, section 3).
     fn negative(&mut self, rcode: Rcode) -> Step {
         let Some(set) = self.zone.apex_node().set(Kind::SOA) else { return Step::Done(rcode) };
-        let minimum = set.rdatas().next().and_then(|data| data.last_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
+        let minimum =
+            set.rdatas().next().and_then(|data| data.last_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
         let mut fixed = *set.fixed();
         fixed[4..].copy_from_slice(&set.ttl().min(minimum).to_be_bytes());
         let owner = Owner::end_of(self.zone.apex(), self.spot);
