@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::wire::{Name, NameFault};
 
+/// Where the options stand in the help that every command takes.
+const EVERY: &str = "Options of every command";
+
 /// Own your name: an authoritative DNS server in one binary and one data directory.
 ///
 /// Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with
@@ -36,16 +39,18 @@ impl Arguments {
 #[derive(Args, Debug)]
 pub struct Options {
     /// Settings file [default: ./freehold.toml, then /etc/freehold/freehold.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
     pub config: Option<PathBuf>,
     /// Data directory; goes before the settings file's [also: the environment's FREEHOLD_DATA]
-    #[arg(long, global = true, value_name = "DIRECTORY")]
+    #[arg(long, global = true, value_name = "DIRECTORY", help_heading = EVERY)]
     pub data: Option<PathBuf>,
-    /// How results are printed
-    #[arg(short, long, global = true, value_name = "FORM", default_value = "table", hide_possible_values = true)]
+    /// How results are printed: table or json
+    #[arg(short, long, global = true, default_value = "table", value_name = "FORM", help_heading = EVERY)]
+    #[arg(hide_possible_values = true)]
     pub output: Output,
-    /// When to use colour: auto is on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colour: always, never, or auto, which is on a terminal unless NO_COLOR is set
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN", help_heading = EVERY)]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
 }
 

@@ -48,7 +48,10 @@ Try:
         env!("CARGO_BIN_EXE_freehold"),
     );
     assert!(heard.contains(&expected), "{heard}");
-    assert!(heard.contains("zones/broken.example.zone: left out") && heard.contains("not ready to be served"), "{heard}");
+    assert!(
+        heard.contains("zones/broken.example.zone: left out") && heard.contains("not ready to be served"),
+        "{heard}"
+    );
     assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
     server.stop();
 }
@@ -59,7 +62,8 @@ fn stopped_and_started_it_serves_the_same_from_the_store() {
     home.serve().stop();
     let before = home.run(&["zone", "export", "home.example"]).out;
     // The zone files matter to an empty store only.
-    home.write("zones/home.example.zone", &ZONE.replace("192.0.2.1\n", "192.0.2.99\n")).write("zones/other.example.zone", ZONE);
+    home.write("zones/home.example.zone", &ZONE.replace("192.0.2.1\n", "192.0.2.99\n"))
+        .write("zones/other.example.zone", ZONE);
     let server = home.serve();
     assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
     assert_eq!(home.run(&["zone", "export", "home.example"]).out, before);
@@ -128,7 +132,10 @@ fn sighup_reads_the_settings_again_and_loses_no_query() {
 #[test]
 fn the_log_is_json_for_programs() {
     let home = home();
-    home.write("freehold.toml", "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[log]\nformat = \"json\"\n");
+    home.write(
+        "freehold.toml",
+        "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[log]\nformat = \"json\"\n",
+    );
     let mut server = home.serve_with(&["serve"]);
     server.signal("TERM");
     assert_eq!(server.end(), 0);
@@ -144,7 +151,11 @@ fn a_port_in_use_is_named_with_the_cure() {
     let said = home().run(&["serve", "--listen", &address.to_string()]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     let (port, expected) = (address.port(), "error: ");
-    assert!(said.err.starts_with(&format!("{expected}{address} is in use over UDP: another name server has it\n = cure: ")), "{}", said.err);
+    assert!(
+        said.err.starts_with(&format!("{expected}{address} is in use over UDP: another name server has it\n = cure: ")),
+        "{}",
+        said.err
+    );
     assert!(said.err.contains(&format!("sport = :{port}")) && said.err.contains("--listen"), "{}", said.err);
 }
 
@@ -166,7 +177,11 @@ fn a_data_directory_that_cannot_be_used_is_named_with_the_cure() {
     home.write("file", "");
     let said = home.run(&["serve", "--listen", "127.0.0.1:0", "--data", "file/data"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
-    assert!(said.err.starts_with("error: ") && said.err.contains("file/data: not a directory\n = cure: "), "{}", said.err);
+    assert!(
+        said.err.starts_with("error: ") && said.err.contains("file/data: not a directory\n = cure: "),
+        "{}",
+        said.err
+    );
     fs::create_dir(home.path("shut")).unwrap();
     fs::set_permissions(home.path("shut"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(home.path("shut")).is_ok() {
@@ -183,9 +198,16 @@ fn status_tells_the_addresses_or_that_nobody_answers() {
     let server = home.serve();
     let said = home.run(&["status"]);
     assert_eq!(said.code, 0);
-    assert!(said.out.contains(&format!("answers at {}\n", server.address)) && said.out.contains("1 zone, 4 records"), "{}", said.out);
+    assert!(
+        said.out.contains(&format!("answers at {}\n", server.address)) && said.out.contains("1 zone, 4 records"),
+        "{}",
+        said.out
+    );
     server.stop();
     let said = home.run(&["status"]);
     assert_eq!(said.code, 5);
-    assert_eq!(said.err, "error: no server runs on the data directory ./freehold-data\n = cure: start it with `freehold serve`\n");
+    assert_eq!(
+        said.err,
+        "error: no server runs on the data directory ./freehold-data\n = cure: start it with `freehold serve`\n"
+    );
 }

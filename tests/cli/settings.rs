@@ -60,7 +60,11 @@ fn every_command_minds_the_settings() {
     home.write("other.toml", "[store]\ndirectroy = \"d\"\n");
     let said = home.run(&["zone", "list", "--config", "other.toml"]);
     assert_eq!(said.code, 2);
-    assert!(said.err.contains("--> other.toml:2:1\n") && said.err.contains("did you mean `directory`?"), "{}", said.err);
+    assert!(
+        said.err.contains("--> other.toml:2:1\n") && said.err.contains("did you mean `directory`?"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

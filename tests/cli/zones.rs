@@ -18,7 +18,10 @@ fn out(text: &str) -> Said {
 fn life_of_a_zone(home: &Home) {
     home.write("home.example.zone", ONE);
     let file = "home.example.zone";
-    assert_eq!(home.run(&["zone", "import", "--dry-run", file]), out("home.example: would be new, 4 records, serial 5\n"));
+    assert_eq!(
+        home.run(&["zone", "import", "--dry-run", file]),
+        out("home.example: would be new, 4 records, serial 5\n")
+    );
     assert_eq!(home.run(&["zone", "import", file]), out("home.example: new, 4 records, serial 5\n"));
     assert_eq!(home.run(&["zone", "import", file]), out("home.example: nothing changed\n"));
     let list = "ZONE          NAMES  RECORDS  SERIAL\nhome.example      3        4       5\n";
@@ -36,7 +39,10 @@ fn life_of_a_zone(home: &Home) {
         err: "home.example: would be 1 added, 1 changed, 0 removed, serial 5 -> 6\n".into(),
     };
     assert_eq!(home.run(&["zone", "diff", file]), expected);
-    assert_eq!(home.run(&["zone", "import", file]), out("home.example: 1 added, 1 changed, 0 removed, serial 5 -> 6\n"));
+    assert_eq!(
+        home.run(&["zone", "import", file]),
+        out("home.example: 1 added, 1 changed, 0 removed, serial 5 -> 6\n")
+    );
 
     let exported = home.run(&["zone", "export", "home.example"]);
     assert_eq!((exported.code, exported.err.as_str()), (0, ""));
@@ -50,11 +56,9 @@ fn life_of_a_zone(home: &Home) {
     let dry = home.run(&["zone", "delete", "home.example", "--dry-run"]);
     assert_eq!(dry, out("home.example: would be deleted, 5 records\n"));
     assert_eq!(home.run(&["zone", "delete", "home.example", "--yes"]), out("home.example: deleted, 5 records\n"));
-    let gone = "error: there is no zone home.example\n = cure: `freehold zone list`, or GET /v1/zones, shows all zones\n";
-    assert_eq!(
-        home.run(&["zone", "export", "home.example"]),
-        Said { code: 1, out: String::new(), err: gone.into() }
-    );
+    let gone =
+        "error: there is no zone home.example\n = cure: `freehold zone list`, or GET /v1/zones, shows all zones\n";
+    assert_eq!(home.run(&["zone", "export", "home.example"]), Said { code: 1, out: String::new(), err: gone.into() });
 }
 
 #[test]
@@ -98,7 +102,8 @@ fn a_zone_with_faults_changes_nothing() {
 #[test]
 fn files_that_are_included_come_along() {
     let home = Home::new();
-    home.write("zones/home.example.zone", &format!("{ONE}$INCLUDE parts/more\n")).write("zones/parts/more", "a A 192.0.2.9\n");
+    home.write("zones/home.example.zone", &format!("{ONE}$INCLUDE parts/more\n"))
+        .write("zones/parts/more", "a A 192.0.2.9\n");
     let server = home.serve_with(&["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
     home.run(&["--data", "data", "zone", "delete", "home.example", "--yes"]);
     let said = home.run(&["--data", "data", "zone", "import", "zones/home.example.zone"]);

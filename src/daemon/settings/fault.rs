@@ -9,14 +9,15 @@ use toml::de::DeTable;
 
 use crate::zone::{Fault, Place};
 
+const MANUAL: &str = "see the manual, docs/settings.md";
 const SECTIONS: [&str; 4] = ["store", "dns", "admin", "log"];
 /// How alike a word must be to be suggested: 0 is nothing alike, 1 the same.
 const ALIKE_MIN: f64 = 0.7;
 
 /// A fault of the toml crate.
 pub(super) fn of(error: &toml::de::Error, text: &str) -> Fault {
-    let span = error.span().unwrap_or_default();
-    let (message, cure) = explain(error.message(), text.get(span.clone()).unwrap_or_default());
+    let (message, cure) = explain(error.message());
+    let span = narrowed(error.span().unwrap_or_default(), &message, text);
     Fault::error(Some(place(span, text)), message, cure)
 }
 
@@ -31,11 +32,21 @@ pub(super) fn unknown_section(name: &str, span: Range<usize>, text: &str) -> Fau
     Fault::error(Some(place(span, text)), format!("there is no section or setting `{name}` here"), cure)
 }
 
+/// The span of a fault in a list is the whole list; the message begins with the value that is meant, in quotes.
+fn narrowed(span: Range<usize>, message: &str, text: &str) -> Range<usize> {
+    let value = message.strip_prefix('"').and_then(|rest| rest.split('"').next());
+    let within = text.get(span.clone()).zip(value).and_then(|(list, value)| {
+        let quoted = format!("\"{value}\"");
+        list.find(&quoted).map(|at| span.start + at..span.start + at + quoted.len())
+    });
+    within.unwrap_or(span)
+}
+
 /// A line of a section's own check: `dns.workers is 257; it must be from 0 to 256`.
 pub(super) fn of_check(line: &str, root: &DeTable<'_>, text: &str) -> Fault {
     let path = line.split(' ').next().unwrap_or_default();
     let span = span_of(path, root).unwrap_or_default();
-    let (message, cure) = line.split_once("; ").unwrap_or((line, "see the manual, docs/settings.md"));
+    let (message, cure) = line.split_once("; ").unwrap_or((line, MANUAL));
     Fault::error(Some(place(span, text)), message, cure)
 }
 
@@ -49,7 +60,7 @@ fn span_of(path: &str, root: &DeTable<'_>) -> Option<Range<usize>> {
     }
 }
 
-fn explain(message: &str, written: &str) -> (String, String) {
+fn explain(message: &str) -> (String, String) {
     let first_line = message.lines().next().unwrap_or_default();
     if let Some(rest) = first_line.strip_prefix("unknown field ") {
         let words: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
@@ -59,17 +70,12 @@ fn explain(message: &str, written: &str) -> (String, String) {
     if let Some((_, expected)) = first_line.split_once(", expected ") {
         return (first_line.to_owned(), expectation(expected));
     }
-    if message.contains("address") {
-        let message = format!("{written} is not an address");
-        return (
-            message,
-            "write it as in \"192.0.2.53\" or \"192.0.2.53:53\", \"2001:db8::53\" or \"[2001:db8::53]:53\"".into(),
-        );
-    }
     if message.contains("duplicate key") {
         return (first_line.to_owned(), "keep one of the two".into());
     }
-    (first_line.to_owned(), "see the manual, docs/settings.md".into())
+    // The sections' own words: what is wrong, a semicolon, what to write.
+    let (message, cure) = first_line.split_once("; ").unwrap_or((first_line, MANUAL));
+    (message.to_owned(), cure.to_owned())
 }
 
 fn known_keys(name: &str, known: &[&str]) -> String {
