@@ -13,6 +13,7 @@ mod fault;
 pub mod lookup;
 mod node;
 pub mod serial;
+pub mod text;
 pub mod tree;
 
 use std::fmt;
