@@ -73,9 +73,13 @@ impl Case {
         while at < lines.len() {
             let start = at;
             at += 1;
-            // What follows indented belongs to it; blank lines and comments between do not end it, but do not count.
-            while lines.get(at).is_some_and(|line| line.starts_with([' ', '\t'])) {
-                at += 1;
+            // What follows indented belongs to it, and so do comments with more of it after them.
+            loop {
+                let comments = lines[at..].iter().take_while(|line| line.starts_with(';')).count();
+                if !lines.get(at + comments).is_some_and(|line| line.starts_with([' ', '\t'])) {
+                    break;
+                }
+                at += comments + 1;
             }
             self.item(&lines[start..at], start).map_err(|fault| (start, fault))?;
         }
@@ -105,7 +109,7 @@ impl Case {
         };
         let origin = if name == "." { ".".to_owned() } else { format!("{name}.") };
         let mut text = format!("$ORIGIN {origin}\n$TTL {ttl}\n");
-        for line in lines {
+        for line in lines.iter().filter(|line| !line.starts_with(';')) {
             text.push_str(line.strip_prefix("  ").ok_or("a zone's lines are indented by two spaces")?);
             text.push('\n');
         }

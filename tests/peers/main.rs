@@ -133,7 +133,10 @@ fn fill(case: &Case, outcomes: &[(Peer, Result<Vec<Outcome>, String>)]) {
                 let octets = outcome.octets.as_deref();
                 agreed.push((index, octets.map(|octets| kit::message::Reply::read(octets).unwrap())));
             }
-            None => println!("{}: {}: all differ:\n{texts:#?}", case.name, step.text),
+            None => {
+                println!("{}: {}: all differ:", case.name, step.text);
+                texts.iter().for_each(|(text, _)| println!("{text}"));
+            }
         }
     }
     kit::rewrite::rewrite(case, &agreed);
