@@ -137,15 +137,16 @@ impl Found {
             rest = &after[usize::from(*length)..];
         }
         let mut name = if name.is_empty() { ".".to_owned() } else { name.join(".") };
+        let mut before = name.clone();
         for record in &reply.answer {
             let owner = record.owner.to_ascii_lowercase();
-            let is_alias = record.kind == 39 && name.ends_with(&owner);
-            if owner != name && !is_alias {
+            let is_above = record.kind == 39 && name.ends_with(&owner);
+            if owner != name && owner != before && !is_above {
                 self.add("order", format!("{record} where {name} should come next"));
                 return;
             }
-            if record.kind == 5 && ask.kind != 5 && ask.kind != 255 {
-                name = record.data.to_ascii_lowercase();
+            if record.kind == 5 {
+                before = std::mem::replace(&mut name, record.data.to_ascii_lowercase());
             }
         }
     }
