@@ -67,6 +67,12 @@ impl Case {
         case
     }
 
+    /// What a `with` line sets, without its quotes.
+    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
+        let mut pairs = self.settings.lines().filter_map(|line| line.split_once('='));
+        pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().trim_matches('"'))
+    }
+
     fn read(&mut self, text: &str) -> Result<(), (usize, String)> {
         let lines: Vec<&str> = text.lines().collect();
         let mut at = 0;

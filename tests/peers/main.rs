@@ -112,7 +112,7 @@ fn ask_peers_one(case: &Case) -> Vec<Finding> {
 fn ask_peer(peer: Peer, case: &Case) -> Result<Vec<Outcome>, String> {
     let started = start(peer, case)?;
     let mut server = |packet: &[u8], over_tcp: bool, is_silent: bool| {
-        let patience = Duration::from_millis(if is_silent { 300 } else { 2000 });
+        let patience = Duration::from_millis(if is_silent { 250 } else { 600 });
         exchange(started.address, packet, over_tcp, patience)
     };
     Ok(run(case, &mut server, Rigour::Peer))

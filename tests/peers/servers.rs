@@ -68,7 +68,8 @@ pub(crate) fn start(peer: Peer, case: &Case) -> Result<Started, String> {
         Ok(()) => Ok(Started { address, _running: running, _folder: folder }),
         Err(zone) => {
             let log = std::fs::read_to_string(&log).unwrap_or_default();
-            Err(format!("{} does not answer for zone {zone}; its log:\n{log}", peer.name()))
+            let last: Vec<&str> = log.lines().rev().take(8).collect();
+            Err(format!("{} does not answer for zone {zone}; its log, last line first:\n{}", peer.name(), last.join("\n")))
         }
     }
 }
@@ -100,9 +101,17 @@ fn nsd_settings(case: &Case, folder: &Path, port: u16) -> String {
         "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  server-count: 1\n  zonesdir: \"{folder}\"\n  \
          database: \"\"\n  pidfile: \"{folder}/pid\"\n  xfrdfile: \"{folder}/xfrd\"\n  xfrdir: \"{folder}\"\n  \
          zonelistfile: \"{folder}/zonelist\"\n  ipv4-edns-size: 1232\n  refuse-any: no\n  minimal-responses: yes\n  \
-         hide-version: yes\n  hide-identity: yes\n  rrl-ratelimit: 0\n  answer-cookie: yes\n\
-         remote-control:\n  control-enable: no\n"
+         rrl-ratelimit: 0\n  answer-cookie: yes\n"
     );
+    match case.setting("identity") {
+        Some(name) => text.push_str(&format!("  identity: \"{name}\"\n  nsid: \"ascii_{name}\"\n")),
+        None => text.push_str("  hide-identity: yes\n"),
+    }
+    match case.setting("version") {
+        Some(version) => text.push_str(&format!("  version: \"{version}\"\n")),
+        None => text.push_str("  hide-version: yes\n"),
+    }
+    text.push_str("remote-control:\n  control-enable: no\n");
     for (index, zone) in case.zones.iter().enumerate() {
         text.push_str(&format!("zone:\n  name: \"{}\"\n  zonefile: \"{index}.zone\"\n", zone.name));
     }
@@ -111,9 +120,11 @@ fn nsd_settings(case: &Case, folder: &Path, port: u16) -> String {
 
 fn knot_settings(case: &Case, folder: &Path, port: u16) -> String {
     let folder = folder.display();
+    let identity = case.setting("identity").unwrap_or_default();
+    let version = case.setting("version").unwrap_or_default();
     let mut text = format!(
         "server:\n    rundir: \"{folder}\"\n    listen: 127.0.0.1@{port}\n    udp-max-payload: 1232\n    udp-workers: 1\n    \
-         tcp-workers: 1\n    background-workers: 1\n    version: \"\"\n    identity: \"\"\n    nsid: \"\"\n\
+         tcp-workers: 1\n    background-workers: 1\n    version: \"{version}\"\n    identity: \"{identity}\"\n    nsid: \"{identity}\"\n\
          mod-cookies:\n  - id: c\n\
          log:\n  - target: stderr\n    any: info\ndatabase:\n    storage: \"{folder}\"\n\
          template:\n  - id: default\n    storage: \"{folder}\"\n    semantic-checks: off\n    zonefile-load: whole\n    \
@@ -127,13 +138,15 @@ fn knot_settings(case: &Case, folder: &Path, port: u16) -> String {
 
 fn bind_settings(case: &Case, folder: &Path, port: u16) -> String {
     let folder = folder.display();
+    let quoted = |key| case.setting(key).map_or("none".to_owned(), |value| format!("\"{value}\""));
+    let (identity, version) = (quoted("identity"), quoted("version"));
     let mut text = format!(
         "options {{ directory \"{folder}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
          recursion no; minimal-responses no-auth; minimal-any yes; max-udp-size 1232; edns-udp-size 1232;\n\
          nocookie-udp-size 1232; pid-file none; session-keyfile none; allow-transfer {{ none; }}; notify no;\n\
          check-names primary ignore; check-integrity no; check-mx ignore; check-srv-cname ignore; check-sibling no;\n\
-         check-wildcard no; check-spf ignore; version none; hostname none; server-id none; empty-zones-enable no;\n\
-         dnssec-validation no; root-key-sentinel no; querylog no; }};\ncontrols {{ }};\n"
+         check-wildcard no; check-spf ignore; version {version}; hostname {identity}; server-id {identity}; empty-zones-enable no;\n\
+         dnssec-validation no; root-key-sentinel no; max-records-per-type 0; max-types-per-name 0; querylog no; }};\ncontrols {{ }};\n"
     );
     for (index, zone) in case.zones.iter().enumerate() {
         text.push_str(&format!("zone \"{}\" {{ type primary; file \"{index}.zone\"; }};\n", zone.name));
