@@ -16,3 +16,10 @@ pub const UDP_REPLY_SIZE_MAX: usize = 1_232;
 pub const UDP_QUERY_SIZE_MAX: usize = 4_096;
 /// Links of CNAME and DNAME that one answer follows. BIND follows 16, Knot 20.
 pub const ALIAS_CHAIN_MAX: usize = 16;
+
+// ----- Zones ----------------------------------------------------------------------------------------------
+
+/// Octets of a record set in a message, owners compressed: what is left of a message behind header, question and OPT.
+pub const SET_SIZE_MAX: usize = MESSAGE_SIZE_MAX - 12 - (NAME_SIZE_MAX + 4) - 512;
+/// Name servers of one name without an address in the zone: more make every resolver ask that often (NXNSAttack).
+pub const GLUELESS_NS_MAX: usize = 20;
