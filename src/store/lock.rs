@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::fault::OpenFault;
+
 /// Holds the directory until it is dropped.
 pub(super) struct Lock {
     _file: File,
@@ -16,6 +18,16 @@ pub(super) enum NotLocked {
     Held(String),
     /// The lock file cannot be made.
     Io(io::Error),
+}
+
+impl NotLocked {
+    /// The same, as the person in front of it should hear it.
+    pub(super) fn fault(self, directory: &Path) -> OpenFault {
+        match self {
+            Self::Held(process) => OpenFault::Locked { directory: directory.to_owned(), process },
+            Self::Io(error) => OpenFault::io("write in", directory)(error),
+        }
+    }
 }
 
 impl Lock {

@@ -21,7 +21,7 @@ use super::medium::Medium;
 use frame::FrameWriter;
 use segment::Segment;
 
-pub(super) use read::{ChangeReader, Damage, JournalFault, Reader};
+pub(super) use read::{JournalFault, Reader};
 
 /// Octets that are gathered before they are written.
 const BUFFER_SIZE: usize = 1 << 20;
@@ -125,6 +125,9 @@ impl Journal {
         if file.metadata()?.len() != current.size {
             file.set_len(current.size)?;
         }
+        if newest(directory)? != Some(current.first) {
+            write_newest(&medium, directory, current.first)?;
+        }
         medium.sync(&file, &current.path)?; // a killed process may have written what no power cut would have spared
         Ok(Self::over(directory, medium, segment_size, older, file, current, last + 1))
     }
@@ -141,11 +144,6 @@ impl Journal {
         let directory = directory.to_owned();
         let (trust, pending, payload) = (Trust::Sound, Pending::default(), Vec::new());
         Self { directory, medium, segment_size, older, file, current, next, trust, pending, payload }
-    }
-
-    /// The revision of the last change that is durable.
-    pub(super) fn last(&self) -> u64 {
-        self.next - 1
     }
 
     /// The revision of the oldest change that is kept.
@@ -188,17 +186,18 @@ impl Journal {
         Ok(revision)
     }
 
-    /// Makes the batch durable.
-    pub(super) fn commit(&mut self) -> io::Result<()> {
+    /// Makes the batch durable; returns how much the journal has grown.
+    pub(super) fn commit(&mut self) -> io::Result<u64> {
         Appender { file: &self.file, pending: &mut self.pending }.write_out()?;
         if let Err(error) = self.medium.sync(&self.file, &self.current.path) {
             self.trust = Trust::Doubt;
             return Err(error);
         }
+        let grown = self.pending.at - self.current.size;
         self.current.size = self.pending.at;
         self.next += self.pending.changes;
         self.trust = Trust::Sound;
-        Ok(())
+        Ok(grown)
     }
 
     /// Forgets a batch that failed. Whether the disk takes anything again shows at the next [`Journal::begin`].
@@ -260,8 +259,8 @@ fn write_segment(medium: &Medium, directory: &Path, path: &Path, first: u64) -> 
 
 // ----- The newest segment -----------------------------------------------------------------------------------
 
-/// Beside the journal's directory: which segment is the newest, so that its loss is noticed.
-fn newest_path(directory: &Path) -> PathBuf {
+/// The file, beside the journal's directory, that says which segment is the newest, so that its loss is noticed.
+pub(super) fn newest_path(directory: &Path) -> PathBuf {
     directory.with_extension("newest")
 }
 
@@ -285,6 +284,21 @@ pub(super) fn newest(directory: &Path) -> io::Result<Option<u64>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The first revision of the newest segment that is there.
+pub(super) fn newest_segment(directory: &Path) -> io::Result<Option<u64>> {
+    Ok(segment::list(directory)?.last().map(|segment| segment.first))
+}
+
+/// The first revision of the oldest segment that is there.
+pub(super) fn first_segment(directory: &Path) -> io::Result<Option<u64>> {
+    Ok(segment::list(directory)?.first().map(|segment| segment.first))
+}
+
+/// The file of the segment that begins with this revision.
+pub(super) fn segment_path(directory: &Path, first: u64) -> PathBuf {
+    segment::path(directory, first)
 }
 
 #[cfg(test)]

@@ -143,11 +143,6 @@ impl Reader {
         self.last
     }
 
-    /// The first revision of the newest segment; `None` if there is no segment.
-    pub(in crate::store) fn newest(&self) -> Option<u64> {
-        self.segments.last().map(|segment| segment.first)
-    }
-
     /// Damage before the wanted changes, which did not matter this time.
     pub(in crate::store) fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
