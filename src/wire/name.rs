@@ -154,6 +154,11 @@ pub(crate) fn unescape(rest: &mut std::slice::Iter<'_, u8>) -> Option<u8> {
 }
 
 impl<'a> NameRef<'a> {
+    /// The root, `.`.
+    pub fn root() -> Self {
+        Self(&[0])
+    }
+
     /// Reads an uncompressed name at the start of `bytes`; returns it and what follows.
     pub fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), NameFault> {
         let mut at = 0;

@@ -29,6 +29,13 @@ pub(super) struct Record {
     owner_size: u8,
 }
 
+impl Record {
+    /// Whether both came with the very same owner; distinct records may still have equal owners.
+    pub(super) fn same_owner(&self, other: &Self) -> bool {
+        self.owner_at == other.owner_at
+    }
+}
+
 /// The arena is addressed with 32 bits; a draft of 4 GiB is refused by its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DraftFull;
