@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::wire::Name;
-use crate::zone::tree::Tree;
 use crate::zone::{NodeBuilder, Zone};
 
 use super::codec::{self, Gathered, Undecodable, read_array};
@@ -135,7 +134,7 @@ pub(super) fn read(input: impl Read) -> Result<Snapshot, Unsound> {
     if zones.len() as u64 != zone_count || !zones.is_sorted_by(|a, b| a.apex().canonical_cmp(b.apex()).is_lt()) {
         return damaged(format!("it has {} zones, not {zone_count} in order", zones.len()));
     }
-    Ok(Snapshot { revision, zones: Tree::from_sorted(zones) })
+    Ok(Snapshot { revision, zones: zones.into_iter().collect() })
 }
 
 fn read_head(input: &mut impl Read) -> Result<(u64, u64, u32), Unsound> {

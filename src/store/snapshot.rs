@@ -1,24 +1,82 @@
-//! What answers: everything Freehold knows at one revision. It never changes; the next one replaces it whole.
+//! What answers: everything Freehold knows at one revision, immutable, shared, swapped whole.
 
 use std::sync::Arc;
 
+use crate::wire::{Hash, Key, Kind, NameRef};
 use crate::zone::Zone;
-use crate::zone::tree::Tree;
+use crate::zone::tree::{Iter, Tree};
 
-/// The zones of a server by name. A version shares with the one before whatever did not change.
-pub type Zones = Tree<Arc<Zone>>;
-
-/// The state after the change of this revision.
+/// Everything at one revision.
 #[derive(Clone, Default)]
 pub struct Snapshot {
-    /// How many changes there have been since the store was empty.
+    /// How many changes have been made since the store was new.
     pub revision: u64,
-    /// All zones.
+    /// The zones.
     pub zones: Zones,
 }
 
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot(revision {}, {} zones)", self.revision, self.zones.len())
+/// Zones by name; versions share what did not change.
+#[derive(Clone, Default)]
+pub struct Zones {
+    tree: Tree<Arc<Zone>>,
+    /// No apex has more labels than this.
+    depth_max: usize,
+}
+
+impl Zones {
+    /// The zone with this apex, given in lower case.
+    pub fn get(&self, apex: NameRef<'_>) -> Option<&Arc<Zone>> {
+        self.tree.get(apex)
+    }
+
+    /// The zone that answers for a name and a type, and the hash of its apex: the closest one above. DS is
+    /// answered by the parent's side of a cut where both zones are ours (RFC 4035, section 3.1.4.1).
+    #[inline]
+    pub fn closest(&self, key: &Key, kind: Kind) -> Option<(&Zone, Hash)> {
+        let (zone, depth, hash) = self.tree.closest(key, self.depth_max)?;
+        if kind == Kind::DS
+            && depth == key.label_count()
+            && let Some(above) = depth.checked_sub(1)
+            && let Some((parent, _, hash)) = self.tree.closest(key, above)
+        {
+            return Some((parent, hash));
+        }
+        Some((zone, hash))
+    }
+
+    /// All zones, in canonical order of their names.
+    pub fn iter(&self) -> Iter<'_, Arc<Zone>> {
+        self.tree.iter()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.tree.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
+    }
+
+    /// Puts a zone in, in place of the one of the same name.
+    pub fn insert(&mut self, zone: Arc<Zone>) {
+        self.depth_max = self.depth_max.max(zone.apex().label_count());
+        self.tree.insert(zone);
+    }
+
+    /// Takes a zone out; false if there was none.
+    pub fn remove(&mut self, apex: NameRef<'_>) -> bool {
+        self.tree.remove(apex)
+    }
+}
+
+impl FromIterator<Arc<Zone>> for Zones {
+    fn from_iter<I: IntoIterator<Item = Arc<Zone>>>(zones: I) -> Self {
+        let mut zones: Vec<_> = zones.into_iter().collect();
+        zones.sort_by(|a, b| a.apex().canonical_cmp(b.apex()));
+        zones.dedup_by(|a, b| a.apex() == b.apex());
+        let depth_max = zones.iter().map(|zone| zone.apex().label_count()).max().unwrap_or(0);
+        Self { tree: Tree::from_sorted(zones), depth_max }
     }
 }

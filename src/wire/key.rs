@@ -6,7 +6,8 @@
 
 use std::sync::LazyLock;
 
-use super::{Name, NameRef};
+use super::NameRef;
+use crate::limits::NAME_SIZE_MAX;
 
 /// A name ready to be looked up.
 #[derive(Clone)]
@@ -89,11 +90,23 @@ fn short(tail: &[u8]) -> u64 {
 impl Key {
     /// Makes a name ready.
     pub fn new(name: NameRef<'_>) -> Self {
-        let mut key = Self { octets: [0; 256], size: 0, label_count: 0, starts: [0; 128] };
-        let octets = name.as_bytes();
-        key.octets[..octets.len()].copy_from_slice(octets);
-        key.settle(octets.len());
+        let mut key = Self::root();
+        key.set(name);
         key
+    }
+
+    /// The root, made ready.
+    #[inline]
+    pub fn root() -> Self {
+        Self { octets: [0; 256], size: 1, label_count: 0, starts: [0; 128] }
+    }
+
+    /// Makes another name ready in place of this one.
+    #[inline]
+    pub fn set(&mut self, name: NameRef<'_>) {
+        let octets = name.as_bytes();
+        self.octets[..octets.len()].copy_from_slice(octets);
+        self.settle(octets.len());
     }
 
     /// Reads the name at the start of `bytes`; `None` unless it is whole and uncompressed.
@@ -141,16 +154,23 @@ impl Key {
     }
 
     /// Replaces the ancestor with `depth` labels by `target` (RFC 6672, section 2.2); `None` if that is too long.
-    pub fn redirected(&self, depth: usize, target: NameRef<'_>) -> Option<Name> {
-        let kept = &self.octets[..self.size as usize - self.ancestor(depth).as_bytes().len()];
-        let octets = [kept, target.as_bytes()].concat();
-        NameRef::read(&octets).ok().map(|(name, _)| name.to_name())
+    pub fn redirected(&self, depth: usize, target: NameRef<'_>) -> Option<Self> {
+        let kept = self.size as usize - self.ancestor(depth).as_bytes().len();
+        let size = kept + target.as_bytes().len();
+        if size > NAME_SIZE_MAX {
+            return None;
+        }
+        let mut key = self.clone();
+        key.octets[kept..size].copy_from_slice(target.as_bytes());
+        key.settle(size);
+        Some(key)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Name;
 
     #[test]
     fn ancestors_and_hashes_agree() {
@@ -195,8 +215,8 @@ mod tests {
     fn redirection_keeps_the_labels_in_front() {
         let key = Key::new("a.b.old.example".parse::<Name>().unwrap().borrow());
         let target: Name = "new.test".parse().unwrap();
-        assert_eq!(key.redirected(2, target.borrow()).unwrap().to_string(), "a.b.new.test.");
+        assert_eq!(key.redirected(2, target.borrow()).unwrap().name().to_string(), "a.b.new.test.");
         let long: Name = format!("{0}.{0}.{0}.{1}", "x".repeat(63), "x".repeat(59)).parse().unwrap();
-        assert_eq!(key.redirected(2, long.borrow()), None);
+        assert!(key.redirected(2, long.borrow()).is_none());
     }
 }

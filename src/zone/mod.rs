@@ -13,6 +13,7 @@ mod fault;
 pub mod lookup;
 mod node;
 pub mod serial;
+pub mod text;
 pub mod tree;
 
 use std::fmt;
@@ -168,3 +169,6 @@ fn serial_of(soa: Set<'_>) -> Option<u32> {
     let fixed = soa.rdatas().next()?.last_chunk::<SOA_FIXED_SIZE>()?;
     Some(u32::from_be_bytes([fixed[0], fixed[1], fixed[2], fixed[3]]))
 }
+
+#[cfg(test)]
+mod tests;

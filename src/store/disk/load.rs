@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::store::codec::{self, Gathered, Undecodable};
 use crate::store::snapshot::Snapshot;
-use crate::zone::tree::Tree;
 use crate::zone::{NodeBuilder, Zone};
 
 use super::DiskFault;
@@ -37,7 +36,7 @@ pub(super) fn load(db: &sled::Db) -> Result<Snapshot, DiskFault> {
     if counted != state {
         return Err(DiskFault::Damaged(format!("{} zones are there, not {} as before", counted.zones, state.zones)));
     }
-    Ok(Snapshot { revision: state.revision, zones: Tree::from_sorted(zones) })
+    Ok(Snapshot { revision: state.revision, zones: zones.into_iter().collect() })
 }
 
 fn load_zone(db: &sled::Db, manifest: &Manifest) -> Result<Zone, DiskFault> {

@@ -13,14 +13,23 @@
 //! and hickory-proto's text parser (it refuses about 30 valid spellings and gives no places).
 
 mod address;
+mod bitmap;
 mod encoded;
 mod field;
+mod gateway;
+mod hip;
+mod loc;
+mod mnemonic;
 mod name;
 mod number;
+mod prefixes;
 #[cfg(test)]
 mod proof;
+mod services;
 mod string;
+mod svcb;
 mod table;
+mod time;
 mod unknown;
 pub mod words;
 
@@ -141,22 +150,20 @@ pub fn canonical(kind: Kind, rdata: &[u8], out: &mut Vec<u8>) {
 
 /// Walks no further than the last field that may hold a name: for an address that is nowhere at all.
 fn spelled_names(kind: Kind, rdata: &[u8]) -> impl Iterator<Item = (usize, NameRef<'_>, Spelling)> {
-    let mut fields = table::layout(kind).map_or(&[] as &[Field], |layout| layout.with_names()).iter().peekable();
+    let mut fields = table::layout(kind).map_or(&[] as &[Field], |layout| layout.with_names());
     let mut at = 0;
     std::iter::from_fn(move || {
-        loop {
-            let field = fields.peek()?;
-            let found = field.name_at(rdata, at);
-            at = match found {
-                Some((name_at, name, _)) => name_at + name.as_bytes().len(),
-                None => field.end(rdata, at)?,
-            };
-            if !(found.is_some() && field.repeats()) {
-                fields.next();
-            }
-            if found.is_some() {
-                return found;
+        while let [field, later @ ..] = fields {
+            let start = at;
+            match field.name_at(rdata, start) {
+                Some((name, spelling)) => {
+                    at = start + name.as_bytes().len();
+                    fields = if field.repeats() { fields } else { later };
+                    return Some((start, name, spelling));
+                }
+                None => (at, fields) = (field.end(rdata, start)?, later),
             }
         }
+        None
     })
 }

@@ -21,15 +21,42 @@ pub(super) fn parse(
     Ok(())
 }
 
+/// Reads names to the end, or none.
+pub(super) fn parse_all(
+    words: &mut Words<'_>,
+    origin: NameRef<'_>,
+    wire: &mut Vec<u8>,
+    label: &'static str,
+) -> Result<(), Fault> {
+    while !words.is_empty() {
+        parse(words, origin, wire, label)?;
+    }
+    Ok(())
+}
+
 /// How many octets the name at the start has.
 pub(super) fn size(rest: &[u8]) -> Option<usize> {
     NameRef::read(rest).ok().map(|(name, _)| name.as_bytes().len())
 }
 
-/// Writes the name at the start, absolute.
-pub(super) fn print(octets: &[u8], text: &mut String) -> Option<()> {
-    let (name, _) = NameRef::read(octets).ok()?;
-    write!(text, "{name}").ok()
+/// All octets, if they are names, or none.
+pub(super) fn size_of_all(rest: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < rest.len() {
+        at += size(&rest[at..])?;
+    }
+    Some(at)
+}
+
+/// Writes names, absolute.
+pub(super) fn print(mut octets: &[u8], text: &mut String) -> Option<()> {
+    while !octets.is_empty() {
+        let (name, rest) = NameRef::read(octets).ok()?;
+        let blank = if rest.is_empty() { "" } else { " " };
+        write!(text, "{name}{blank}").ok()?;
+        octets = rest;
+    }
+    Some(())
 }
 
 #[cfg(test)]

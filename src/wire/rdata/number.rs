@@ -1,4 +1,4 @@
-//! Numbers in decimal, periods with units, mnemonics for numbers, and the times of signatures.
+//! Numbers in decimal, and periods with units.
 
 use std::fmt::Write;
 
@@ -13,6 +13,24 @@ pub(super) fn parse(words: &mut Words<'_>, max: u32, label: &'static str) -> Res
     }
 }
 
+/// Reads a number and appends it in 8 bits.
+pub(super) fn parse_u8(words: &mut Words<'_>, wire: &mut Vec<u8>, label: &'static str) -> Result<(), Fault> {
+    wire.push(parse(words, u8::MAX.into(), label)? as u8);
+    Ok(())
+}
+
+/// Reads a number and appends it in 16 bits.
+pub(super) fn parse_u16(words: &mut Words<'_>, wire: &mut Vec<u8>, label: &'static str) -> Result<(), Fault> {
+    wire.extend((parse(words, u16::MAX.into(), label)? as u16).to_be_bytes());
+    Ok(())
+}
+
+/// Reads a number and appends it in 32 bits.
+pub(super) fn parse_u32(words: &mut Words<'_>, wire: &mut Vec<u8>, label: &'static str) -> Result<(), Fault> {
+    wire.extend(parse(words, u32::MAX, label)?.to_be_bytes());
+    Ok(())
+}
+
 /// A number of digits only; `None` for anything else, and beyond 32 bits.
 pub(super) fn decimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 64 {
@@ -24,11 +42,13 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// Reads seconds, either as a number or with units: `1w2d3h4m5s`, in any case.
-pub(super) fn parse_period(words: &mut Words<'_>, label: &'static str) -> Result<u32, Fault> {
+/// Reads seconds, either as a number or with units (`1w2d3h4m5s`, in any case), and appends them in 32 bits.
+pub(super) fn parse_period(words: &mut Words<'_>, wire: &mut Vec<u8>, label: &'static str) -> Result<(), Fault> {
     let word = words.take_plain(label)?;
-    let wrong = || word.fault(What::Range { field: label, max: u32::MAX.into() });
-    decimal(word.raw).or_else(|| period(word.raw)).ok_or_else(wrong)
+    let seconds = decimal(word.raw).or_else(|| period(word.raw));
+    let wrong = What::Range { field: label, max: u32::MAX.into() };
+    wire.extend(seconds.ok_or_else(|| word.fault(wrong))?.to_be_bytes());
+    Ok(())
 }
 
 fn period(text: &[u8]) -> Option<u32> {

@@ -45,7 +45,7 @@ pub(super) fn parse_all(words: &mut Words<'_>, wire: &mut Vec<u8>, label: &'stat
     Ok(())
 }
 
-/// Reads a string that takes no length octet.
+/// Reads a string of at least `least` octets that takes no length octet.
 pub(super) fn parse_long(
     words: &mut Words<'_>,
     wire: &mut Vec<u8>,

@@ -4,8 +4,11 @@
 //! to 65535"). It becomes one `match` on the number of the type, which the compiler turns into a jump.
 
 use super::super::Kind;
+use super::encoded::DigestSizes;
 use super::field::Field::{self, *};
 use super::field::Spelling::*;
+use super::gateway::TypeBits;
+use super::mnemonic::{ALGORITHMS, CERTIFICATES, DIGESTS, MATCHINGS, SCHEMES, SELECTORS, USAGES};
 
 /// What the record data of a type consists of.
 pub(super) struct Layout {
@@ -45,7 +48,7 @@ macro_rules! layouts {
 
         /// Every type of the table.
         #[cfg(test)]
-        pub(super) const KNOWN: &[Kind] = &[$(Kind::$kind),*];
+        pub(super) static KNOWN: &[Kind] = &[$(Kind::$kind),*];
     };
 }
 
@@ -82,11 +85,111 @@ layouts! {
     KX [U16("KX preference"), Name(Lowered, "the name of the key exchanger")];
     DNAME [Name(Lowered, "the name the subtree is redirected to")];
 
-    // Neither
+    SIG [
+        Type("SIG type covered"), Named8(&ALGORITHMS, "SIG algorithm"), U8("SIG labels"), Period("SIG original TTL"),
+        Time("SIG expiration"), Time("SIG inception"), U16("SIG key tag"), Name(Lowered, "SIG signer"),
+        Base64(1, "the signature")
+    ];
+    NXT [Name(Lowered, "NXT next name"), OldTypes];
+    RRSIG [
+        Type("RRSIG type covered"), Named8(&ALGORITHMS, "RRSIG algorithm"), U8("RRSIG labels"),
+        Period("RRSIG original TTL"), Time("RRSIG expiration"), Time("RRSIG inception"), U16("RRSIG key tag"),
+        Name(Lowered, "RRSIG signer"), Base64(1, "the signature")
+    ];
+
+    // Names that nobody changes
+    NSAP_PTR [Name(Exact, "the name pointed to")];
+    NSEC [Name(Exact, "NSEC next name"), Types(1)];
+    IPSECKEY [
+        U8("IPSECKEY precedence"), U8("IPSECKEY gateway type"), U8("IPSECKEY algorithm"), Gateway(TypeBits(0xff)),
+        Base64(0, "the public key")
+    ];
+    HIP [HostIdentity, Names(Exact, "the name of a rendezvous server")];
+    TALINK [Name(Exact, "TALINK previous name"), Name(Exact, "TALINK next name")];
+    SVCB [U16("SVCB priority"), Name(Exact, "SVCB target"), Params];
+    HTTPS [U16("HTTPS priority"), Name(Exact, "HTTPS target"), Params];
+    DSYNC [Type("DSYNC type"), Named8(&SCHEMES, "DSYNC scheme"), U16("DSYNC port"), Name(Exact, "DSYNC target")];
+    LP [U16("LP preference"), Name(Exact, "the name of the locator")];
+    AMTRELAY [U8("AMTRELAY precedence"), RelayType, Gateway(TypeBits(0x7f))];
+
+    // No names: addresses
+    WKS [Ipv4, Services];
+    NSAP [Nsap];
     AAAA [Ipv6];
+    LOC [Location];
+    APL [Prefixes];
+    NID [U16("NID preference"), Locator64];
+    L32 [U16("L32 preference"), Ipv4];
+    L64 [U16("L64 preference"), Locator64];
+    EUI48 [Mac(6)];
+    EUI64 [Mac(8)];
+
+    // No names: text
+    X25 [Text("X25 address")];
+    ISDN [Text("ISDN address"), OptionalText("ISDN subaddress")];
+    GPOS [Text("GPOS longitude"), Text("GPOS latitude"), Text("GPOS altitude")];
+    NINFO [Texts("NINFO string")];
     SPF [Texts("SPF string")];
-    CAA [U8("CAA flags"), Tag, LongText { least: 0, label: "CAA value" }];
+    URI [U16("URI priority"), U16("URI weight"), LongText(1, "the URI")];
+    CAA [U8("CAA flags"), Tag, LongText(0, "CAA value")];
+    AVC [Texts("AVC string")];
+    RESINFO [Texts("RESINFO string")];
+    WALLET [Texts("WALLET string")];
+
+    // No names: keys, certificates, digests
+    KEY [U16("KEY flags"), U8("KEY protocol"), Named8(&ALGORITHMS, "KEY algorithm"), Base64(0, "the public key")];
+    RKEY [U16("RKEY flags"), U8("RKEY protocol"), Named8(&ALGORITHMS, "RKEY algorithm"), Base64(1, "the public key")];
+    DNSKEY [
+        U16("DNSKEY flags"), U8("DNSKEY protocol"), Named8(&ALGORITHMS, "DNSKEY algorithm"),
+        Base64(1, "the public key")
+    ];
+    CDNSKEY [
+        U16("CDNSKEY flags"), U8("CDNSKEY protocol"), Named8(&ALGORITHMS, "CDNSKEY algorithm"),
+        OrZero(&Base64(1, "the public key"))
+    ];
+    DS [
+        U16("DS key tag"), Named8(&ALGORITHMS, "DS algorithm"), Named8(&DIGESTS, "DS digest type"),
+        Digest(&OF_KEY, "DS digest")
+    ];
+    CDS [
+        U16("CDS key tag"), Named8(&ALGORITHMS, "CDS algorithm"), Named8(&DIGESTS, "CDS digest type"),
+        OrZero(&Digest(&OF_KEY, "CDS digest"))
+    ];
+    TA [
+        U16("TA key tag"), Named8(&ALGORITHMS, "TA algorithm"), Named8(&DIGESTS, "TA digest type"),
+        Digest(&OF_KEY, "TA digest")
+    ];
+    DLV [
+        U16("DLV key tag"), Named8(&ALGORITHMS, "DLV algorithm"), Named8(&DIGESTS, "DLV digest type"),
+        Digest(&OF_KEY, "DLV digest")
+    ];
+    NSEC3 [U8("NSEC3 hash algorithm"), U8("NSEC3 flags"), U16("NSEC3 iterations"), Salt, Hash, Types(0)];
+    NSEC3PARAM [U8("NSEC3PARAM hash algorithm"), U8("NSEC3PARAM flags"), U16("NSEC3PARAM iterations"), Salt];
+    CSYNC [U32("CSYNC serial"), U16("CSYNC flags"), Types(0)];
+    ZONEMD [U32("ZONEMD serial"), U8("ZONEMD scheme"), U8("ZONEMD hash algorithm"), Digest(&OF_ZONE, "ZONEMD digest")];
+    CERT [
+        Named16(&CERTIFICATES, "CERT type"), U16("CERT key tag"), Named8(&ALGORITHMS, "CERT algorithm"),
+        Base64(1, "the certificate")
+    ];
+    SSHFP [U8("SSHFP algorithm"), U8("SSHFP fingerprint type"), Digest(&OF_HOST, "SSHFP fingerprint")];
+    TLSA [
+        Named8(&USAGES, "TLSA usage"), Named8(&SELECTORS, "TLSA selector"), Named8(&MATCHINGS, "TLSA matching type"),
+        Hex(1, "TLSA data")
+    ];
+    SMIMEA [
+        Named8(&USAGES, "SMIMEA usage"), Named8(&SELECTORS, "SMIMEA selector"),
+        Named8(&MATCHINGS, "SMIMEA matching type"), Hex(1, "SMIMEA data")
+    ];
+    DHCID [Base64(1, "DHCP client identity")];
+    OPENPGPKEY [Base64(1, "OpenPGP key")];
 }
+
+/// SHA-1, SHA-256, GOST R 34.11-94, SHA-384 (the IANA registry "Digest Algorithms").
+static OF_KEY: DigestSizes = DigestSizes { type_at: 3, sizes: &[(1, 20), (2, 32), (3, 32), (4, 48)], least: 1 };
+/// SHA-1, SHA-256 (RFC 4255, section 3.1.2; RFC 6594, section 2.2).
+static OF_HOST: DigestSizes = DigestSizes { type_at: 1, sizes: &[(1, 20), (2, 32)], least: 1 };
+/// SHA-384, SHA-512; no other digest is shorter than 12 octets (RFC 8976, section 2.2.4).
+static OF_ZONE: DigestSizes = DigestSizes { type_at: 5, sizes: &[(1, 48), (2, 64)], least: 12 };
 
 #[cfg(test)]
 mod tests {

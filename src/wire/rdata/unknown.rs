@@ -26,7 +26,7 @@ pub(super) fn parse(words: &mut Words<'_>, wire: &mut Vec<u8>) -> Result<(), Fau
     let Some(length) = words.peek() else { return words.take(LENGTH).map(|_| ()) };
     let size = number::parse(words, SIZE_MAX as u32, LENGTH)? as usize;
     let start = wire.len();
-    encoded::parse_hex(words, wire, OCTETS)?;
+    encoded::parse_hex(words, wire, 0, OCTETS)?;
     if wire.len() - start == size { Ok(()) } else { Err(length.fault(MISMATCH)) }
 }
 

@@ -32,6 +32,29 @@ pub enum Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// The owner of a set that is about to be written.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The name.
+    pub name: NameRef<'a>,
+    /// Where a name stands that ends as this one does, if there is one in the message.
+    pub spot: Option<Spot>,
+    /// How many octets the two share at their ends.
+    pub shared: usize,
+}
+
+impl<'a> Owner<'a> {
+    /// A name that stands in the message.
+    pub fn whole(name: NameRef<'a>, spot: Spot) -> Self {
+        Self { name, spot: Some(spot), shared: name.as_bytes().len() }
+    }
+
+    /// A name that stands in the message as the end of another.
+    pub fn end_of(name: NameRef<'a>, other: Spot) -> Self {
+        Self { name, spot: Some(other), shared: name.as_bytes().len() }
+    }
+}
+
 /// A record that is about to be written.
 #[derive(Clone, Copy)]
 pub struct Data<'a> {
@@ -67,8 +90,8 @@ impl<'b> Reply<'b> {
     }
 
     /// Says that we are the authority for the name that was asked (RFC 1035, section 4.1.1).
-    pub fn set_authoritative(&mut self) {
-        self.authoritative = true;
+    pub fn set_authoritative(&mut self, authoritative: bool) {
+        self.authoritative = authoritative;
     }
 
     /// Says that something is missing that belongs here.
@@ -81,18 +104,18 @@ impl<'b> Reply<'b> {
         self.truncated
     }
 
-    /// Writes a record set, whole or not at all. `owner_at` is where its owner stands; `owner` the name itself.
+    /// Writes a record set, whole or not at all.
     /// `told` is told where the compressible name of each record came to stand.
     pub fn put_set<'a>(
         &mut self,
         section: Section,
-        (owner, owner_at): (NameRef<'_>, Option<Spot>),
+        owner: Owner<'_>,
         fixed: &[u8; 8],
         records: impl Iterator<Item = Data<'a>>,
         told: &mut dyn FnMut(Spot),
     ) -> Result<(), Full> {
         let start = self.at;
-        let written = self.put_records((owner, owner_at), fixed, records, told);
+        let written = self.put_records(owner, fixed, records, told);
         match written {
             Some(count) => self.counts[section as usize] += count,
             None => self.at = start,
@@ -102,15 +125,15 @@ impl<'b> Reply<'b> {
 
     fn put_records<'a>(
         &mut self,
-        (owner, owner_at): (NameRef<'_>, Option<Spot>),
+        owner: Owner<'_>,
         fixed: &[u8; 8],
         records: impl Iterator<Item = Data<'a>>,
         told: &mut dyn FnMut(Spot),
     ) -> Option<u16> {
-        let (mut count, mut owner_at, mut previous) = (0, owner_at, None);
+        let (mut count, mut owner, mut previous) = (0, owner, None);
         for record in records {
-            let spot = self.put_name(owner, owner_at, owner.as_bytes().len())?;
-            owner_at = Some(spot);
+            let spot = self.put_name(owner.name, owner.spot, owner.shared)?;
+            owner = Owner::whole(owner.name, spot);
             self.put(fixed)?;
             let size_at = self.at;
             self.put(&[0, 0])?;

@@ -1,5 +1,8 @@
 //! Where a name stands in a message, compressed or not.
 
+use crate::wire::NameRef;
+use crate::wire::query::HEADER_SIZE;
+
 /// Where a name stands: `own` octets lie at `at`; its last `tail_size` octets lie together and end at `tail_end`.
 /// The two overlap in a name that was written whole; between them there may be a gap that nothing points into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,11 @@ impl Spot {
     /// A name written whole.
     pub fn whole(at: usize, size: usize) -> Self {
         Self { at: at as u16, own: size as u8, size: size as u8, tail_size: size as u8, tail_end: (at + size) as u16 }
+    }
+
+    /// The name in the question, which always stands behind the header.
+    pub fn question(name: NameRef<'_>) -> Self {
+        Self::whole(HEADER_SIZE, name.as_bytes().len())
     }
 
     /// The largest end of the name that a pointer can name, of at most `shared` octets: its size and where it stands.

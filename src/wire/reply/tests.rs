@@ -63,14 +63,14 @@ fn a_set_goes_in_whole_or_not_at_all() {
     let mut buffer = [0; 512];
     let owner = name("www.example.org");
     let question = [owner.as_bytes(), &[0, 1, 0, 1]].concat();
-    let spot = Some(Spot::whole(12, owner.as_bytes().len()));
+    let at = Owner::whole(owner.borrow(), Spot::question(owner.borrow()));
     let fixed = [0, 1, 0, 1, 0, 0, 0, 60];
     let record = Data { rdata: &[192, 0, 2, 1], hints: &[], name_at: 0 };
     let space = 512 - 12 - question.len();
     let mut reply = Reply::new(&mut buffer, &question, 512, 0);
     let put = |reply: &mut Reply<'_>, count| {
         let records = std::iter::repeat_n(record, count);
-        reply.put_set(Section::Answer, (owner.borrow(), spot), &fixed, records, &mut |_| ())
+        reply.put_set(Section::Answer, at, &fixed, records, &mut |_| ())
     };
     assert_eq!(put(&mut reply, space / 16 + 1), Err(Full));
     assert_eq!((reply.at, reply.counts), (12 + question.len(), [0; 3]));
@@ -86,10 +86,10 @@ fn name_servers_share_what_the_owner_does_not() {
     let servers = [name("ns1.provider.net"), name("ns2.provider.net")];
     let records = servers.iter().map(|server| Data { rdata: server.as_bytes(), hints: &[1], name_at: 0 });
     let mut reply = Reply::new(&mut buffer, &question, 512, 0);
-    let spot = Some(Spot::whole(12, owner.as_bytes().len()));
+    let at = Owner::whole(owner.borrow(), Spot::question(owner.borrow()));
     let mut told = Vec::new();
     let fixed = [0, 2, 0, 1, 0, 0, 0, 60];
-    reply.put_set(Section::Answer, (owner.borrow(), spot), &fixed, records, &mut |spot| told.push(spot)).unwrap();
+    reply.put_set(Section::Answer, at, &fixed, records, &mut |spot| told.push(spot)).unwrap();
     let second = 12 + question.len() + 12 + servers[0].as_bytes().len() + 12;
     assert_eq!(&reply.buffer[second..second + 4], b"\x03ns2");
     assert_eq!(reply.at, second + 6, "the second server costs six octets");
