@@ -1,5 +1,6 @@
 //! A workload whose state tells which of its changes are in it, whole or in part.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use freehold::wire::{Kind, Name};
 use freehold::zone::{Draft, Edit, Place, SetData, SetEdit, Zone};
 
 /// Small sizes, so that segments, folds, checkpoints and pruning happen all the time.
-pub fn settings(directory: &Path) -> Settings {
+pub(crate) fn settings(directory: &Path) -> Settings {
     Settings {
         directory: directory.to_owned(),
         journal_segment_size: 8 << 10,
@@ -22,7 +23,7 @@ pub fn settings(directory: &Path) -> Settings {
 }
 
 /// As [`settings`], but nothing happens behind the writer's back.
-pub fn quiet_settings(directory: &Path) -> Settings {
+pub(crate) fn quiet_settings(directory: &Path) -> Settings {
     Settings {
         journal_segment_size: 64 << 20,
         checkpoint_after_size: 1 << 40,
@@ -33,12 +34,12 @@ pub fn quiet_settings(directory: &Path) -> Settings {
 }
 
 /// How long the long tests run.
-pub fn duration() -> Duration {
+pub(crate) fn duration() -> Duration {
     let seconds = std::env::var("FREEHOLD_CRASH_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(10))
 }
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
@@ -48,7 +49,7 @@ fn text(number: u64) -> Box<[u8]> {
 }
 
 /// A zone in which the apex and this many names all say the same number.
-pub fn zone(apex: &str, number: u64, names: usize) -> Zone {
+pub(crate) fn zone(apex: &str, number: u64, names: usize) -> Zone {
     let apex = name(apex);
     let mut draft = Draft::new(apex.clone());
     let place = Place { file: 0, line: 1, column: 1, width: 0 };
@@ -65,7 +66,7 @@ pub fn zone(apex: &str, number: u64, names: usize) -> Zone {
 }
 
 /// Makes the apex and the last of the names of a zone of 20 say another number.
-pub fn edit(apex: &str, number: u64) -> Change {
+pub(crate) fn edit(apex: &str, number: u64) -> Change {
     let set = |name: Name| {
         let after = SetData::new(Kind::TXT, 300, vec![text(number)]);
         SetEdit { name, kind: Kind::TXT, after: Some(after) }
@@ -81,11 +82,16 @@ fn said(zone: &Zone, owner: &str) -> Option<u64> {
     std::str::from_utf8(&set.rdatas().next()?[1..]).ok()?.parse().ok()
 }
 
-pub fn commit(store: &Store, change: Change) -> Result<Done, Refused> {
+pub(crate) fn commit(store: &Store, change: Change) -> Result<Done, Refused> {
     store.commit(change, Actor("test".to_owned()))
 }
 
-pub const WRITERS: usize = 6;
+/// Makes a change that must work.
+pub(crate) fn make(store: &Store, change: Change) {
+    commit(store, change).unwrap();
+}
+
+pub(crate) const WRITERS: usize = 6;
 
 fn apex(writer: usize) -> String {
     format!("zone{writer}.example.")
@@ -93,7 +99,7 @@ fn apex(writer: usize) -> String {
 
 /// The change number `number` of a writer: most edit a small zone; one writes a zone of 400 names anew each time
 /// and deletes it every fifth time.
-pub fn change(writer: usize, number: u64) -> Change {
+pub(crate) fn change(writer: usize, number: u64) -> Change {
     match (writer, number) {
         (0, number) if number % 5 == 0 => Change::DeleteZone { apex: name(&apex(0)) },
         (0, number) => Change::PutZone { zone: Arc::new(zone(&apex(0), number, 400)) },
@@ -102,14 +108,11 @@ pub fn change(writer: usize, number: u64) -> Change {
     }
 }
 
-/// Which change of a writer was the last in this state; fails if one is there in part. `acknowledged` tells apart
-/// what a deleted zone cannot.
-pub fn last_change(state: &Snapshot, writer: usize, acknowledged: u64) -> u64 {
+/// Which change of a writer was the last in this state; fails if one is there in part. A deleted zone does not
+/// tell, so it is the first that may have been in `possible`.
+fn last_change(state: &Snapshot, writer: usize, mut possible: RangeInclusive<u64>) -> Option<u64> {
     let Some(zone) = state.zones.get(name(&apex(writer)).borrow()) else {
-        return match writer {
-            0 => acknowledged.next_multiple_of(5) - if acknowledged % 5 <= 1 { acknowledged.next_multiple_of(5) - acknowledged / 5 * 5 } else { 0 },
-            _ => 0,
-        };
+        return possible.find(|number| *number == 0 || (writer == 0 && number % 5 == 0));
     };
     let number = said(zone, "@").expect("the apex says a number");
     let (names, last) = if writer == 0 { (400, "host0399.below") } else { (20, "host0019.below") };
@@ -118,22 +121,24 @@ pub fn last_change(state: &Snapshot, writer: usize, acknowledged: u64) -> u64 {
     if writer == 0 {
         assert!((0..names).all(|i| said(zone, &format!("host{i:04}.below")) == Some(number)), "half an import");
     }
-    number
+    Some(number)
 }
 
-/// Every acknowledged change is there, and at most the one behind it, which was under way.
-pub fn assert_kept(state: &Snapshot, acknowledged: &[u64; WRITERS], context: &str) {
-    for (writer, &acknowledged) in acknowledged.iter().enumerate() {
-        let last = last_change(state, writer, acknowledged);
-        assert!(
-            last == acknowledged || last == acknowledged + 1,
-            "{context}: writer {writer}: {acknowledged} acknowledged, {last} found"
-        );
-    }
+/// Every change that was acknowledged before is there, and none that had not been begun after; returns the last
+/// of each writer.
+pub(crate) fn assert_kept(state: &Snapshot, before: &[u64; WRITERS], after: &[u64; WRITERS], context: &str) -> [u64; WRITERS] {
+    std::array::from_fn(|writer| {
+        let possible = before[writer]..=after[writer] + 1;
+        let last = last_change(state, writer, possible.clone());
+        match last {
+            Some(last) if possible.contains(&last) => last,
+            _ => panic!("{context}: writer {writer}: {last:?} found, which is not one of {possible:?}"),
+        }
+    })
 }
 
 /// All of two states is the same.
-pub fn assert_same(found: &Snapshot, wanted: &Snapshot, context: &str) {
+pub(crate) fn assert_same(found: &Snapshot, wanted: &Snapshot, context: &str) {
     assert_eq!((found.revision, found.zones.len()), (wanted.revision, wanted.zones.len()), "{context}");
     for (found, wanted) in found.zones.iter().zip(wanted.zones.iter()) {
         assert_eq!(found.nodes().count(), wanted.nodes().count(), "{context}");
@@ -142,7 +147,7 @@ pub fn assert_same(found: &Snapshot, wanted: &Snapshot, context: &str) {
 }
 
 /// Copies a directory, as it is right now.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -157,7 +162,7 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 /// All files below a directory.
-pub fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(directory: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -168,10 +173,10 @@ pub fn files(directory: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// Random numbers that are the same in every run (SplitMix64).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
