@@ -39,7 +39,7 @@ pub(super) fn serve(socket: &UdpSocket, mut answers: Answers, stop: &AtomicBool)
     let mut complained = false;
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(socket) {
-            Ok(_) => turn(&mut batch, &mut answers, socket),
+            Ok(_) => answer_batch(&mut batch, &mut answers, socket),
             Err(fault) if is_nothing(&fault) => answers.refresh(),
             Err(fault) => {
                 if !std::mem::replace(&mut complained, true) {
@@ -57,7 +57,7 @@ fn is_nothing(fault: &io::Error) -> bool {
 }
 
 /// Answers one batch. A panic ends one query, not the thread; catching it costs nothing as long as there is none.
-fn turn(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
+fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
     let turn = answers.turn();
     while !batch.is_done() {
         let outcome = catch_unwind(AssertUnwindSafe(|| {

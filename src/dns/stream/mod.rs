@@ -37,8 +37,9 @@ use census::Entrance;
 use connection::{Buffers, Connection};
 use seats::{Seats, Waiting};
 
-/// How long no connection is accepted after the kernel could not hand one over.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
+/// frees a descriptor, a server that has run out of them still serves newcomers.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How long connections may take to get rid of their last replies when the server stops.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 /// How often it is looked whether they have.
