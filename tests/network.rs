@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop right there")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -456,10 +456,13 @@ fn sockets_of_somebody_else_are_shared_by_the_workers() {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = udp.local_addr().unwrap();
     let tcp = TcpListener::bind(address).unwrap();
-    let sockets = Sockets::adopt(vec![udp], vec![tcp]).unwrap();
+    let (both, more) = (UdpSocket::bind("[::]:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let both_families = both.local_addr().unwrap();
+    let sockets = Sockets::adopt(vec![udp, both, more], vec![tcp]).unwrap();
     let server = Server::start_on(sockets, &Settings { workers: 3, ..settings() });
-    assert_eq!(server.handle.addresses(), [address]);
+    assert_eq!(server.handle.addresses()[..2], [address, both_families]);
     (0..20).for_each(|_| canary(address));
     (0..20).for_each(|id| server.connect().ask(id));
-    assert_eq!(address.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    canary(SocketAddr::new([127, 0, 0, 3].into(), both_families.port()));
+    assert_eq!(server.handle.stop().tcp_accepted, 20);
 }

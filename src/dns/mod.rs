@@ -160,7 +160,7 @@ fn start_with(
     let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
     for place in places {
         for (number, socket) in place.udp.into_iter().enumerate() {
-            udp::prepare(&socket)?;
+            udp::prepare(&socket, settings.udp_buffer_size)?;
             let (answers, stop) = (answers(handle.threads.len()), Arc::clone(&handle.stop));
             handle.spawn(format!("dns udp {number}"), move || udp::serve(&socket, answers, &stop))?;
         }
