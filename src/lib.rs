@@ -49,6 +49,9 @@
 //!
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod api;
+pub mod cli;
+pub mod daemon;
 pub mod dns;
 pub mod limits;
 pub mod store;
