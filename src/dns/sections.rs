@@ -14,7 +14,7 @@ use super::additional::{self, Spots};
 pub(super) fn fill(reply: &mut Reply<'_>, query: &Query<'_>, zones: &Zones, zone: &Zone, hash: Hash) -> Rcode {
     reply.set_authoritative(true);
     let mut part = Part { reply, zone, hash, kind: query.kind, spot: Spot::question(query.key.name()) };
-    let mut target = match part.fill(&query.key, true) {
+    let mut target = match part.fill(query.key, true) {
         Step::Done(rcode) => return rcode,
         Step::Follow(target) => target,
     };

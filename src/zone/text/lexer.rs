@@ -199,8 +199,11 @@ impl<'a> Lexer<'a> {
             }
         }
         if self.depth > 0 {
+            if let Some(mark) = entry.suspect {
+                self.wrong = self.wrong.filter(|(at, ..)| *at < mark.at); // the rest is read again
+                self.go_back(mark);
+            }
             self.blame(self.open_at, 1, Breakage::OpenParenthesis);
-            entry.suspect.into_iter().for_each(|mark| self.go_back(mark));
         }
     }
 

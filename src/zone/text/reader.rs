@@ -147,12 +147,8 @@ impl<'r> Reader<'r> {
                 Ok(entry) => self.record(scope, &entry, &words),
                 Err(broken) => {
                     self.tell(scope, &broken.entry, Finding::new(broken.at, broken.size, broken.what));
-                    if let [first, ..] = words[..]
-                        && !broken.entry.indented
-                        && !is_directive(&broken.entry, &words)
-                    {
-                        let origin = scope.origin.as_ref().map(Name::borrow);
-                        let _ = scope.owner.set(first.raw, origin); // for the records that follow without an owner
+                    if !is_directive(&broken.entry, &words) {
+                        self.broken_record(scope, &broken.entry, &words);
                     }
                 }
             }

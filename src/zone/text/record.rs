@@ -113,6 +113,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Takes from a record that was not understood what the records after it need: the owner, and of an SOA the
+    /// name of the zone.
+    pub(super) fn broken_record(&mut self, scope: &mut Scope<'_>, entry: &Entry, words: &[Word<'_>]) {
+        let Some(first) = words.first() else { return };
+        if !entry.indented {
+            let _ = scope.owner.set(first.raw, scope.origin.as_ref().map(Name::borrow)); // one fault is enough
+        }
+        let head = Head::read(words, usize::from(!entry.indented), entry.end);
+        if head.is_ok_and(|head| head.kind == Kind::SOA) {
+            self.soa(scope, entry, *first);
+            self.ttls.hush();
+        }
+    }
+
     /// Reads the owner, or takes the one of the record before.
     pub(super) fn owner(&mut self, scope: &mut Scope<'_>, entry: &Entry, first: Word<'_>) {
         if !entry.indented {
