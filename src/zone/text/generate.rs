@@ -225,10 +225,11 @@ impl Reader<'_> {
     /// Makes the records of a template.
     pub(super) fn generate(&mut self, scope: &Scope<'_>, entry: &Entry, words: &[Word<'_>]) -> Result<(), Finding> {
         let generator = Generator::read(entry, words)?;
-        self.generated = self.generated.saturating_add(generator.range.count());
-        if self.generated > GENERATED_MAX {
+        let generated = self.generated.saturating_add(generator.range.count());
+        if generated > GENERATED_MAX {
             return Err(Finding::word(words[1], DirectiveTrouble::TooMany));
         }
+        self.generated = generated;
         let (mut owner, mut data) = (Vec::new(), Vec::new());
         for step in generator.range.values() {
             generator.owner.write(step, &mut owner);
