@@ -1,5 +1,58 @@
 //! Freehold: the authoritative DNS server for a person's domains and the HTTPS edge in front of their apps.
+//!
+//! This page is the map. Every lasting change enters through one door; everything that answers reads one immutable
+//! value.
+//!
+//! ```text
+//!  admin API, CLI ──> store::Store::commit ──> journal ──> new Snapshot ──> dns answers queries
+//!                     apply → save → publish      (sled follows)
+//! ```
+//!
+//! # Floors
+//!
+//! A folder is one idea. A file imports only from folders below its own and from its own folder; `tests/tidy.rs` keeps
+//! it so.
+//!
+//! | floor  | folder                 | what it knows                                                        |
+//! |--------|------------------------|----------------------------------------------------------------------|
+//! | ground | [`limits`]             | every fixed bound, with its reason                                   |
+//! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
+//! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
+//! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
+//! | 3      | [`dns`]                | questions in, answers out                                            |
+//! | 4      | [`api`]                | the admin HTTP API                                                   |
+//! | 5      | [`cli`], [`daemon`]    | the commands; the one place that knows everything                    |
+//!
+//! # Paths to walk
+//!
+//! **A query.** `dns/udp.rs` reads a batch of datagrams → [`dns::respond::respond`] for each: [`wire::Query::read`],
+//! the gate ([`dns::gate`]), the zone ([`store::Zones::closest`]), the names ([`zone::Zone::lookup`] → [`zone::Found`]), the
+//! sections, [`wire::Reply::finish`] → the batch is sent. TCP, tests, benches and the fuzzer call the very same function.
+//!
+//! **A zone file.** [`zone::text::read`] → [`zone::Draft`] → [`zone::Zone::build`], which tells every fault at once →
+//! [`store::Change::PutZone`] → [`store::Store::commit`].
+//!
+//! **A change.** [`store::Store::commit`] hands it to the one writer thread, which applies a batch of changes, appends them to the
+//! journal, syncs once, publishes the new [`store::Snapshot`] and answers. When `commit` returns, the change
+//! survives a power cut and every transport answers it. sled is brought up to date behind it.
+//!
+//! # What always holds
+//!
+//! - Answers are made by a function of bytes, without await, lock, disk or heap.
+//! - A [`zone::Zone`] is sound and never changes; the next version shares what it did not touch.
+//! - A change to one name never walks the zone.
+//! - Only the store's writer publishes, and only what is on disk.
+//! - No queue is unbounded, no lock is held across an await.
+//! - `wire` and `zone` do no I/O, read no clock and start no task.
+//!
+//! # What is missing here, on purpose
+//!
+//! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod api;
+pub mod cli;
+pub mod daemon;
+pub mod dns;
 pub mod limits;
 pub mod store;
 pub mod wire;

@@ -17,6 +17,12 @@ pub const UDP_QUERY_SIZE_MAX: usize = 4_096;
 /// Links of CNAME and DNAME that one answer follows. BIND follows 16, Knot 20.
 pub const ALIAS_CHAIN_MAX: usize = 16;
 
+// ----- Connections ----------------------------------------------------------------------------------------
+
+/// Octets that the TCP connections of one thread keep for half a query or a client that does not read: 500 of the
+/// largest messages. Beyond it, whoever has been slow for longest is cut.
+pub const TCP_HELD_MAX: usize = 32 << 20;
+
 // ----- Zones ----------------------------------------------------------------------------------------------
 
 /// Octets of a record set in a message, owners compressed: what is left of a message behind header, question and OPT.

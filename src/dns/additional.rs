@@ -72,7 +72,9 @@ pub(super) fn of_answer(
         let owner = match target_spot {
             Some(spot) => Owner::whole(name, spot),
             None if name.same(key.name()) => Owner::whole(name, spot),
-            None => Owner { name, spot: spot.ancestor(zone.apex().as_bytes().len()), shared: zone.apex().as_bytes().len() },
+            None => {
+                Owner { name, spot: spot.ancestor(zone.apex().as_bytes().len()), shared: zone.apex().as_bytes().len() }
+            }
         };
         let target_key = Key::new(name);
         if kind == Kind::NS {
@@ -114,6 +116,7 @@ fn addresses(reply: &mut Reply<'_>, node: Option<&Node>, owner: Owner<'_>) -> Re
     let Some(node) = node else { return Ok(()) };
     let sets = [node.set(Kind::A), node.set(Kind::AAAA)];
     // Every set gets its chance, so that a large one does not keep a small one out.
-    let written = sets.into_iter().flatten().map(|set| put(reply, Section::Additional, owner, set, &mut Spots::default()));
+    let written =
+        sets.into_iter().flatten().map(|set| put(reply, Section::Additional, owner, set, &mut Spots::default()));
     written.fold(Ok(()), Result::and)
 }

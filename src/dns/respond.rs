@@ -7,7 +7,7 @@
 use crate::store::Snapshot;
 use crate::wire::edns::{Edns, Opt};
 use crate::wire::query::{Header, Query, Unreadable};
-use crate::wire::{Kind, Rcode, Reply};
+use crate::wire::{Key, Kind, Rcode, Reply};
 
 use super::cookie::CookieState;
 use super::gate::Admission;
@@ -36,7 +36,8 @@ pub fn respond(
     stats: &Stats,
     reply: &mut [u8],
 ) -> Verdict {
-    let (query, header) = match Query::read(packet) {
+    let mut key = Key::root();
+    let (query, header) = match Query::read(packet, &mut key) {
         Ok(query) => (Some(query), None),
         Err(Unreadable::Silence) => {
             stats.malformed.add(1);
@@ -57,7 +58,9 @@ pub fn respond(
         }
         (_, None, Some((header, rcode))) => tell(header, rcode, stats, reply),
         (_, None, None) => return Verdict::Silence,
-        (Admission::Pass, Some(query), _) => Exchange { query, peer, now, policy, stats }.answer(cookie, snapshot, reply),
+        (Admission::Pass, Some(query), _) => {
+            Exchange { query, peer, now, policy, stats }.answer(cookie, snapshot, reply)
+        }
     };
     Verdict::Reply(size)
 }
@@ -104,7 +107,7 @@ impl Exchange<'_> {
             }
             None if self.query.question.is_empty() => Rcode::NOERROR, // a query for a cookie alone
             None if self.query.class == CHAOS => chaos::answer(&mut reply, &self.query, self.policy),
-            None => match snapshot.zones.closest(&self.query.key, self.query.kind) {
+            None => match snapshot.zones.closest(self.query.key, self.query.kind) {
                 Some((zone, hash)) => sections::fill(&mut reply, &self.query, &snapshot.zones, zone, hash),
                 None => {
                     opt = opt.map(|opt| Opt { error: Some(extended::NOT_AUTHORITATIVE), ..opt });

@@ -14,7 +14,7 @@ use super::additional::{self, Spots};
 pub(super) fn fill(reply: &mut Reply<'_>, query: &Query<'_>, zones: &Zones, zone: &Zone, hash: Hash) -> Rcode {
     reply.set_authoritative(true);
     let mut part = Part { reply, zone, hash, kind: query.kind, spot: Spot::question(query.key.name()) };
-    let mut target = match part.fill(&query.key, true) {
+    let mut target = match part.fill(query.key, true) {
         Step::Done(rcode) => return rcode,
         Step::Follow(target) => target,
     };
@@ -131,7 +131,8 @@ impl Part<'_, '_, '_> {
     /// The SOA says how long to remember it (RFC 2308, section 3).
     fn negative(&mut self, rcode: Rcode) -> Step {
         let Some(set) = self.zone.apex_node().set(Kind::SOA) else { return Step::Done(rcode) };
-        let minimum = set.rdatas().next().and_then(|data| data.last_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
+        let minimum =
+            set.rdatas().next().and_then(|data| data.last_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
         let mut fixed = *set.fixed();
         fixed[4..].copy_from_slice(&set.ttl().min(minimum).to_be_bytes());
         let owner = Owner::end_of(self.zone.apex(), self.spot);

@@ -90,11 +90,23 @@ fn short(tail: &[u8]) -> u64 {
 impl Key {
     /// Makes a name ready.
     pub fn new(name: NameRef<'_>) -> Self {
-        let mut key = Self { octets: [0; 256], size: 0, label_count: 0, starts: [0; 128] };
-        let octets = name.as_bytes();
-        key.octets[..octets.len()].copy_from_slice(octets);
-        key.settle(octets.len());
+        let mut key = Self::root();
+        key.set(name);
         key
+    }
+
+    /// The root, made ready.
+    #[inline]
+    pub fn root() -> Self {
+        Self { octets: [0; 256], size: 1, label_count: 0, starts: [0; 128] }
+    }
+
+    /// Makes another name ready in place of this one.
+    #[inline]
+    pub fn set(&mut self, name: NameRef<'_>) {
+        let octets = name.as_bytes();
+        self.octets[..octets.len()].copy_from_slice(octets);
+        self.settle(octets.len());
     }
 
     /// Reads the name at the start of `bytes`; `None` unless it is whole and uncompressed.

@@ -34,7 +34,7 @@ pub struct Query<'p> {
     /// Empty if there was none, which only a query for a cookie may do (RFC 7873, section 5.4).
     pub question: &'p [u8],
     /// The name, ready to be looked up; the root if there was no question.
-    pub key: Key,
+    pub key: &'p Key,
     /// The type.
     pub kind: Kind,
     /// The class: 1 is IN.
@@ -55,8 +55,8 @@ pub enum Unreadable {
 }
 
 impl<'p> Query<'p> {
-    /// Reads a packet.
-    pub fn read(packet: &'p [u8]) -> Result<Self, Unreadable> {
+    /// Reads a packet. The name goes into `key`, the caller's, because it is large and would be moved about here.
+    pub fn read(packet: &'p [u8], key: &'p mut Key) -> Result<Self, Unreadable> {
         let (head, body) = packet.split_first_chunk::<HEADER_SIZE>().ok_or(Unreadable::Silence)?;
         if head[2] & QR != 0 {
             return Err(Unreadable::Silence);
@@ -72,29 +72,27 @@ impl<'p> Query<'p> {
         }
         let count = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
         let counts = [count(4), count(6), count(8), count(10)];
-        Self::read_body(header, counts, body).ok_or(Unreadable::Tell(header, Rcode::FORMERR))
+        Self::read_body(header, counts, body, key).ok_or(Unreadable::Tell(header, Rcode::FORMERR))
     }
 
-    fn read_body(header: Header, counts: [u16; 4], body: &'p [u8]) -> Option<Self> {
+    fn read_body(header: Header, counts: [u16; 4], body: &'p [u8], key: &'p mut Key) -> Option<Self> {
         let [questions, answers, authorities, additionals] = counts;
         if questions > 1 || answers > 0 {
             return None;
         }
-        let mut query = Query {
-            header,
-            question: &[],
-            key: Key::new(NameRef::root()),
-            kind: Kind(0),
-            class: 1,
-            edns: None,
-            signed: false,
-        };
-        let mut rest = body;
+        let (mut kind, mut class, mut rest) = (Kind(0), 1, body);
         if questions == 1 {
-            rest = query.read_question(rest)?;
+            let (name, behind) = NameRef::read(body).ok()?;
+            let (fixed, behind) = behind.split_first_chunk::<4>()?;
+            key.set(name);
+            kind = Kind(u16::from_be_bytes([fixed[0], fixed[1]]));
+            class = u16::from_be_bytes([fixed[2], fixed[3]]);
+            rest = behind;
         }
+        let question = &body[..body.len() - rest.len()];
+        let mut query = Query { header, question, key, kind, class, edns: None, signed: false };
         if authorities > 0 {
-            if authorities > 1 || query.kind != Kind::IXFR {
+            if authorities > 1 || kind != Kind::IXFR {
                 return None; // the SOA of an incremental transfer is the one record a query carries (RFC 1995, section 3)
             }
             (_, rest) = Foreign::read(rest)?;
@@ -106,16 +104,6 @@ impl<'p> Query<'p> {
         }
         let asks_something = questions == 1 || query.edns.is_some_and(|edns| edns.cookie.is_some());
         (rest.is_empty() && asks_something).then_some(query)
-    }
-
-    fn read_question(&mut self, body: &'p [u8]) -> Option<&'p [u8]> {
-        let (name, rest) = NameRef::read(body).ok()?;
-        let (fixed, rest) = rest.split_first_chunk::<4>()?;
-        self.question = &body[..body.len() - rest.len()];
-        self.key = Key::new(name);
-        self.kind = Kind(u16::from_be_bytes([fixed[0], fixed[1]]));
-        self.class = u16::from_be_bytes([fixed[2], fixed[3]]);
-        Some(rest)
     }
 
     fn take_additional(&mut self, record: &Foreign<'p>, last: bool) -> Option<()> {

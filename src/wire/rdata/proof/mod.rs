@@ -1,5 +1,8 @@
 //! What the tests of all fields share: one line says the text, the octets and the text that comes back.
 
+mod properties;
+mod random;
+
 use super::{What, Word, Words, cut, parse, print, verify};
 use crate::wire::{Kind, Name};
 

@@ -1,0 +1,163 @@
+//! The admin API: HTTP under `/v1`, JSON in and out. This page is the table of all endpoints.
+//!
+//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`Serving`]), and
+//! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
+//! change anything, and it is this one.
+//!
+//! Missing so far: tokens, single records, history, TCP. The socket alone needs no tokens, for the kernel
+//! says who calls.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use axum::routing::get;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use crate::store::Store;
+
+mod backup;
+mod change;
+mod difference;
+mod extract;
+mod problem;
+mod read;
+mod socket;
+mod status;
+mod stream;
+mod types;
+mod zone_file;
+mod zones;
+
+pub use problem::{Problem, ZoneFault, system_reason};
+pub use read::Checked;
+pub use socket::Socket;
+pub use types::{Difference, Status, ZoneChange, ZoneList, ZoneSummary, plain};
+pub use zone_file::TEXT_DNS;
+
+/// Octets of a request's body, except a zone file's.
+const BODY_SIZE_MAX: usize = 1 << 20;
+/// Octets of a zone file, by default: some ten million records.
+const ZONE_FILE_SIZE_MAX: u64 = 1 << 30;
+/// Zone files that lie in memory while they are read, at once.
+const ZONE_FILES_AT_ONCE_MAX: usize = 2;
+
+/// Settings of the admin API: the section `[admin]` of the settings file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The Unix socket that the command line talks to. Default: `admin.socket` in the data directory.
+    pub socket: Option<PathBuf>,
+    /// The largest zone file that is taken, in octets. Default: 1 GiB.
+    pub zone_file_size_max: u64,
+}
+
+impl Settings {
+    /// Where the socket is when the data directory is this.
+    pub fn socket_in(&self, directory: &Path) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| directory.join("admin.socket"))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { socket: None, zone_file_size_max: ZONE_FILE_SIZE_MAX }
+    }
+}
+
+/// What every endpoint works with.
+struct Admin {
+    store: Arc<Store>,
+    settings: Settings,
+    /// Where DNS is answered, for the status.
+    addresses: Vec<String>,
+    started: Instant,
+    /// Whose turn it is to have a zone file in memory.
+    zone_file_turns: Semaphore,
+}
+
+/// The table of endpoints.
+fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Router {
+    let started = Instant::now();
+    let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
+    let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
+    Router::new()
+        .route("/v1/zones", get(zones::list))
+        .route("/v1/zones/{zone}", get(zones::get).delete(zones::delete))
+        .route("/v1/zones/{zone}/file", get(zone_file::get).put(zone_file::put))
+        .route("/v1/backup", get(backup::get))
+        .route("/v1/status", get(status::get))
+        .fallback(no_path)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
+        .layer(axum::middleware::map_response(guard))
+        .with_state(admin)
+}
+
+async fn no_path(uri: Uri) -> Problem {
+    Problem::no_path(uri.path())
+}
+
+async fn no_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{method} is not possible at {}", uri.path());
+    let hint = "the Allow header of this answer says what is";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not possible", detail, hint)
+}
+
+/// Answers are nobody else's business and never anything but what they say they are.
+async fn guard(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Runs what reads much or waits for the disk, off the threads that must not wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(Problem::internal(&fault)))
+}
+
+/// The API of a running server, on its socket, until `stop` is done; then requests under way are finished.
+pub async fn serve(
+    socket: Socket,
+    store: Arc<Store>,
+    settings: Settings,
+    addresses: Vec<String>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(store, settings, addresses).into_make_service_with_connect_info::<socket::Caller>();
+    axum::serve(socket, service).with_graceful_shutdown(stop).await
+}
+
+/// A request as the command line makes it.
+pub type Question = hyper::Request<Full<Bytes>>;
+
+/// An answer, whichever door it came through.
+pub type Answer = hyper::Response<UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// The API in this very process, for when no server runs.
+pub struct Here(Router);
+
+impl Here {
+    /// Opens the API over a store.
+    pub fn new(store: Arc<Store>, settings: Settings) -> Self {
+        Self(router(store, settings, Vec::new()))
+    }
+
+    /// Answers as a server would, on behalf of the user this process runs as.
+    pub async fn answer(&self, question: Question) -> Answer {
+        let mut request = question.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(socket::Caller::here()));
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        response.map(|body| body.map_err(Into::into).boxed_unsync())
+    }
+}

@@ -1,0 +1,138 @@
+//! The Unix socket of the admin API: whoever is root, or the user that the server runs as, needs no token.
+//!
+//! The kernel says who connects (`SO_PEERCRED`), and the socket's mode says it a second time.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::store::Actor;
+
+/// How long to wait after a failed accept, which means that file descriptors or memory ran out.
+const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// The bound socket. Dropped, it takes its file away.
+pub struct Socket {
+    listener: UnixListener,
+    owner: u32,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Binds. Whoever calls holds the data directory's lock: a file that lies in the way was left by a server that
+    /// is gone. Must be called inside a runtime.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
+            Ok(()) | Err(_) => (),
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let owner = fs::metadata(path)?.uid();
+        Ok(Self { listener, owner, path: path.to_owned() })
+    }
+
+    async fn accept_one(&self) -> io::Result<(UnixStream, u32)> {
+        let (stream, _) = self.listener.accept().await?;
+        let user = stream.peer_cred()?.uid();
+        Ok((stream, user))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // A file that stays behind is taken away by the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Listener for Socket {
+    type Io = UnixStream;
+    type Addr = Caller;
+
+    async fn accept(&mut self) -> (UnixStream, Caller) {
+        loop {
+            match self.accept_one().await {
+                Ok((stream, user)) if user == 0 || user == self.owner => return (stream, Caller::new(user)),
+                Ok((_, user)) => {
+                    tracing::warn!(user, "refused at the admin socket: neither root nor the server's user")
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, "the admin socket cannot accept; trying again");
+                    tokio::time::sleep(ACCEPT_RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Caller> {
+        Ok(Caller::new(self.owner))
+    }
+}
+
+/// Who sends a request.
+#[derive(Clone, Debug)]
+pub struct Caller(String);
+
+impl Caller {
+    /// The user with this number.
+    fn new(user: u32) -> Self {
+        Self(user_name(user).unwrap_or_else(|| user.to_string()))
+    }
+
+    /// The user that this process runs as.
+    pub(super) fn here() -> Self {
+        // /proc/self belongs to the process's user; asking the kernel directly would be an unsafe call.
+        fs::metadata("/proc/self").map_or_else(|_| Self("unknown".into()), |this| Self::new(this.uid()))
+    }
+
+    /// Whom the journal names for a change.
+    pub(super) fn actor(&self) -> Actor {
+        Actor(format!("cli:{}", self.0))
+    }
+}
+
+impl Connected<IncomingStream<'_, Socket>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, Socket>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// The name of a user in `/etc/passwd`; users from elsewhere (LDAP) are named by their number.
+fn user_name(user: u32) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let user = user.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == user).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_have_names_or_numbers() {
+        assert_eq!(Caller::new(0).actor().0, "cli:root");
+        assert_eq!(Caller::new(4_000_000_000).actor().0, "cli:4000000000");
+    }
+
+    #[tokio::test]
+    async fn the_file_is_private_and_goes_with_the_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("admin.socket");
+        fs::write(&path, "left by a server that is gone").unwrap();
+        let socket = Socket::bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(socket);
+        assert!(!path.exists());
+    }
+}

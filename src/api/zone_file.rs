@@ -1,0 +1,91 @@
+//! A whole zone as a zone file (`text/dns`, RFC 4027): give and take.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+
+use super::change::{self, Report};
+use super::extract::{DryRun, ZoneName};
+use super::socket::Caller;
+use super::types::{ZoneChange, plain};
+use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
+use crate::store::{Actor, Change};
+use crate::wire::Name;
+use crate::zone;
+
+/// The media type of zone files.
+pub const TEXT_DNS: &str = "text/dns";
+
+/// `GET /v1/zones/{zone}/file`
+pub(super) async fn get(State(admin): State<Arc<Admin>>, ZoneName(apex): ZoneName) -> Result<Response, Problem> {
+    let snapshot = admin.store.snapshot();
+    let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
+    let body = stream::body(move |out| zone::print::zone(&zone, out));
+    Ok(([(header::CONTENT_TYPE, TEXT_DNS)], body).into_response())
+}
+
+/// `PUT /v1/zones/{zone}/file[?dry_run=1]`: the zone becomes exactly what the file says, or nothing changes.
+pub(super) async fn put(
+    State(admin): State<Arc<Admin>>,
+    ZoneName(apex): ZoneName,
+    DryRun(dry_run): DryRun,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ZoneChange>, Problem> {
+    must_be_text_dns(&headers)?;
+    let Ok(_turn) = admin.zone_file_turns.acquire().await else {
+        return Err(Problem::internal(&"the turns for zone files are closed"));
+    };
+    let text = collect(body, admin.settings.zone_file_size_max).await?;
+    let admin = Arc::clone(&admin);
+    blocking(move || import(&admin, apex, text, dry_run, caller.actor()).map(Json)).await
+}
+
+fn import(admin: &Admin, apex: Name, text: Vec<u8>, dry_run: bool, actor: Actor) -> Result<ZoneChange, Problem> {
+    let checked = Checked::request(text, &apex);
+    let warnings = ZoneFault::list(&checked.faults, &checked.files);
+    let Some(zone) = checked.zone else {
+        return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
+    };
+    let snapshot = admin.store.snapshot();
+    let before = snapshot.zones.get(apex.borrow()).map(Arc::as_ref);
+    let mut report = Report { before, after: Some(&zone), revision: snapshot.revision }.make(dry_run);
+    report.warnings = warnings;
+    if !dry_run {
+        let done = change::commit(&admin.store, Change::PutZone { zone }, actor)?;
+        (report.revision, report.changed) = (done.revision, done.changed);
+        report.serial_after = done.serial.or(report.serial_after);
+    }
+    Ok(report)
+}
+
+fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("none");
+    let bare = kind.split(';').next().unwrap_or_default().trim();
+    if bare.eq_ignore_ascii_case(TEXT_DNS) {
+        return Ok(());
+    }
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let detail = format!("the content type is {kind}");
+    Err(Problem::new(status, "content-type", "Wrong content type", detail, "send the header Content-Type: text/dns"))
+}
+
+async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
+    let limit = usize::try_from(size_max).unwrap_or(usize::MAX);
+    match Limited::new(body, limit).collect().await {
+        Ok(whole) => Ok(whole.to_bytes().into()),
+        Err(fault) if fault.is::<http_body_util::LengthLimitError>() => {
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            let detail = format!("the zone file is larger than {size_max} octets");
+            let hint = "raise zone_file_size_max below [admin] in the settings file";
+            Err(Problem::new(status, "too-large", "The request is too large", detail, hint))
+        }
+        Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
+    }
+}

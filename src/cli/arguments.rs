@@ -1,0 +1,193 @@
+//! What can be typed: every command and option, declared once. Help, usage faults and (later) completions and
+//! manual pages come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::wire::{Name, NameFault};
+
+/// Where the options stand in the help that every command takes.
+const EVERY: &str = "Options of every command";
+
+/// Own your name: an authoritative DNS server in one binary and one data directory.
+///
+/// Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with
+/// the zones of ./zones. Commands talk to the running server, or work on the data directory when none runs.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 done with warnings, 5 the server cannot be reached.
+#[derive(Debug, Parser)]
+#[command(name = "freehold", version, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub options: Options,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line. Help and usage faults end the process here, with exit code 0 or 2.
+    pub fn read() -> Self {
+        Self::parse()
+    }
+}
+
+/// Options that every command takes.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Settings file [default: ./freehold.toml, then /etc/freehold/freehold.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub config: Option<PathBuf>,
+    /// Data directory; goes before the settings file's [also: the environment's FREEHOLD_DATA]
+    #[arg(long, global = true, value_name = "DIRECTORY", help_heading = EVERY)]
+    pub data: Option<PathBuf>,
+    /// How results are printed: table or json
+    #[arg(short, long, global = true, default_value = "table", value_name = "FORM", help_heading = EVERY)]
+    #[arg(hide_possible_values = true)]
+    pub output: Output,
+    /// Colour: always, never, or auto, which is on a terminal unless NO_COLOR is set
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN", help_heading = EVERY)]
+    #[arg(hide_possible_values = true)]
+    pub color: Color,
+}
+
+/// How results are printed: `table` for people, `json` for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server, in the foreground, until SIGTERM or Ctrl-C
+    Serve(Serve),
+    /// Zones: list, check, import, export, compare, delete
+    #[command(subcommand)]
+    Zone(Zone),
+    /// Show what the server does: version, zones, addresses
+    Status,
+    /// Write all that Freehold knows to one file, also while it runs
+    Backup {
+        /// Where to; `-` is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Fill an empty data directory from a backup; the server must not run
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// Options of `freehold serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Answer DNS here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<SocketAddr>,
+}
+
+/// What to do with zones.
+#[derive(Debug, Subcommand)]
+pub enum Zone {
+    /// Show all zones
+    List,
+    /// Read a zone file and report every fault; needs no server
+    Check(ZoneFile),
+    /// Make a zone exactly what a zone file says, in one step, or not at all
+    Import {
+        /// The zone file.
+        #[command(flatten)]
+        file: ZoneFile,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write a zone as a zone file
+    Export {
+        /// The zone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Where to [default: standard output]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Show what an import of a zone file would take away (-) and add (+)
+    Diff(ZoneFile),
+    /// Delete a zone and all its records
+    Delete {
+        /// The zone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// A zone file, and how to read it.
+#[derive(Args, Debug)]
+pub struct ZoneFile {
+    /// The zone file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The name of the zone, when neither $ORIGIN nor the file's name (home.example.zone) says it
+    #[arg(long, value_name = "NAME", value_parser = zone_name)]
+    pub origin: Option<Name>,
+}
+
+fn zone_name(text: &str) -> Result<Name, NameFault> {
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// clap checks its declarations only when they are used: a clash of two options would show at a user's.
+    #[test]
+    fn declarations_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let before = Arguments::try_parse_from(["freehold", "--data", "d", "-o", "json", "zone", "list"]).unwrap();
+        let after = Arguments::try_parse_from(["freehold", "zone", "list", "--data", "d", "-o", "json"]).unwrap();
+        for arguments in [before, after] {
+            assert_eq!(arguments.options.data, Some("d".into()));
+            assert_eq!(arguments.options.output, Output::Json);
+        }
+    }
+
+    #[test]
+    fn a_bad_zone_name_is_a_usage_fault() {
+        let fault = Arguments::try_parse_from(["freehold", "zone", "export", "a..b"]).unwrap_err();
+        assert_eq!(fault.exit_code(), 2);
+        assert!(fault.to_string().contains("empty label"), "{fault}");
+    }
+}

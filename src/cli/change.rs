@@ -1,0 +1,173 @@
+//! Commands that change zones: import, delete; and diff, which only says what an import would do.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use http_body_util::Full;
+use hyper::Method;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+
+use super::arguments::{Options, Output, ZoneFile};
+use super::check::{faults, verdict};
+use super::door::{Door, Place, question, zone_path};
+use super::json;
+use super::stop::{Exit, Stop};
+use super::terminal::count;
+use super::zone_file::{self, ZoneText};
+use crate::api::{Question, TEXT_DNS, ZoneChange, ZoneSummary};
+use crate::wire::Name;
+use crate::zone::{self, Zone};
+
+const DRY_RUN: &str = "dry_run=1";
+
+/// `freehold zone import FILE`
+pub(super) async fn import(place: &Place, file: &ZoneFile, dry_run: bool, options: &Options) -> Result<Exit, Stop> {
+    let (change, exit) = put(place, file, dry_run, options).await?;
+    match options.output {
+        Output::Json => json(&change)?,
+        Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
+    }
+    Ok(exit)
+}
+
+/// `freehold zone diff FILE`
+pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
+    let (change, _) = put(place, file, true, options).await?;
+    if options.output == Output::Json {
+        json(&change)?;
+        return Ok(Exit::Done);
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let colour = options.color.on(&io::stdout());
+    for difference in &change.differences {
+        match (colour, difference.sign) {
+            (true, '-') => writeln!(out, "\x1b[31m-{}\x1b[0m", difference.record)?,
+            (true, _) => writeln!(out, "\x1b[32m+{}\x1b[0m", difference.record)?,
+            (false, sign) => writeln!(out, "{sign}{}", difference.record)?,
+        }
+    }
+    out.flush()?;
+    writeln!(io::stderr(), "{}", summary(&change))?;
+    Ok(Exit::Done)
+}
+
+/// Checks the file here, where its lines can be shown and its includes read, then sends it.
+async fn put(place: &Place, file: &ZoneFile, dry_run: bool, options: &Options) -> Result<(ZoneChange, Exit), Stop> {
+    let ZoneText { checked, whole } = zone_file::read(&file.file, file.origin.clone())?;
+    let colour = options.color.on(&io::stderr());
+    write!(io::stderr(), "{}", faults(&checked, colour))?;
+    let Some(zone) = checked.zone.clone() else {
+        write!(io::stderr(), "{}", verdict(&checked))?;
+        return Err(Stop::told(Exit::Failed));
+    };
+    let text = match whole {
+        Some(text) => Bytes::from_owner(text),
+        None => printed(&zone)?.into(),
+    };
+    let path = zone_path(&zone.apex().to_name(), "/file");
+    let question = with_zone_file(question(Method::PUT, &path, if dry_run { DRY_RUN } else { "" })?, text);
+    let mut door = Door::open(place, true).await?;
+    let change = door.ask_json(question).await?;
+    door.close().await?;
+    Ok((change, if checked.faults.is_empty() { Exit::Done } else { Exit::Warnings }))
+}
+
+fn with_zone_file(mut question: Question, text: Bytes) -> Question {
+    question.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(TEXT_DNS));
+    question.map(|_| Full::new(text))
+}
+
+/// The zone as one text, for a file that includes others: the server reads no files for a client.
+fn printed(zone: &Zone) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    zone::print::zone(zone, &mut text)?;
+    Ok(text)
+}
+
+/// What a change did, in one line.
+fn summary(change: &ZoneChange) -> String {
+    let ZoneChange { zone, added, altered, removed, .. } = change;
+    let would = if change.dry_run { "would be " } else { "" };
+    match (change.changed, change.serial_before, change.serial_after) {
+        (false, ..) => format!("{zone}: nothing changed"),
+        (true, Some(before), Some(after)) => {
+            format!("{zone}: {added} {would}added, {altered} changed, {removed} removed, serial {before} -> {after}")
+        }
+        (true, None, Some(after)) => format!("{zone}: {would}new, {}, serial {after}", count(*added, "record")),
+        (true, _, None) => format!("{zone}: {would}deleted, {}", count(*removed, "record")),
+    }
+}
+
+/// Whether a deletion is meant.
+pub(super) struct Consent {
+    /// Given on the command line.
+    pub(super) yes: bool,
+    /// Not needed.
+    pub(super) dry_run: bool,
+}
+
+/// `freehold zone delete ZONE`
+pub(super) async fn delete(place: &Place, zone: &Name, consent: Consent, options: &Options) -> Result<Exit, Stop> {
+    let mut door = Door::open(place, false).await?;
+    let path = zone_path(zone, "");
+    if !consent.yes && !consent.dry_run {
+        let summary: ZoneSummary = door.ask_json(question(Method::GET, &path, "")?).await?;
+        ask(&summary)?;
+    }
+    let query = if consent.dry_run { DRY_RUN } else { "" };
+    let change: ZoneChange = door.ask_json(question(Method::DELETE, &path, query)?).await?;
+    door.close().await?;
+    match options.output {
+        Output::Json => json(&change)?,
+        Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn ask(zone: &ZoneSummary) -> Result<(), Stop> {
+    if !io::stdin().is_terminal() {
+        let message = format!("{} would be deleted, and there is no terminal to ask at", zone.name);
+        return Err(Stop::new(Exit::Usage, message, "add --yes if you mean it"));
+    }
+    write!(io::stderr(), "Delete {} and its {}? [y/N] ", zone.name, count(zone.records, "record"))?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Stop::failed("nothing was deleted", "")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(before: Option<u32>, after: Option<u32>, dry_run: bool) -> ZoneChange {
+        ZoneChange {
+            zone: "home.example".into(),
+            changed: true,
+            dry_run,
+            revision: 7,
+            serial_before: before,
+            serial_after: after,
+            added: 3,
+            altered: 1,
+            removed: 2,
+            differences: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_change_is_told_in_one_line() {
+        let told = |before, after, dry_run| summary(&change(before, after, dry_run));
+        assert_eq!(told(Some(5), Some(6), false), "home.example: 3 added, 1 changed, 2 removed, serial 5 -> 6");
+        assert_eq!(told(Some(5), Some(6), true), "home.example: 3 would be added, 1 changed, 2 removed, serial 5 -> 6");
+        assert_eq!(told(None, Some(6), false), "home.example: new, 3 records, serial 6");
+        assert_eq!(told(Some(5), None, false), "home.example: deleted, 2 records");
+        assert_eq!(
+            summary(&ZoneChange { changed: false, ..change(Some(5), Some(5), false) }),
+            "home.example: nothing changed"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! The way to the admin API: the socket of the running server, or, when none runs, the API in this process.
+//!
+//! The lock on the data directory decides. A command that finds the lock taken and the socket silent waits a
+//! moment, for a server that starts or another command that ends.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::Method;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::stop::{Exit, Stop};
+use crate::api::{self, Answer, Here, Problem, Question, plain, system_reason};
+use crate::store::{self, OpenFault, Store};
+use crate::wire::Name;
+
+/// How long a taken lock may stay silent: a server with a million names starts in less.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often a taken lock is tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Where the store and its server are.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The store.
+    pub store: store::Settings,
+    /// The admin API.
+    pub admin: api::Settings,
+}
+
+impl Place {
+    /// The admin socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.admin.socket_in(&self.store.directory)
+    }
+}
+
+/// The way to the admin API.
+pub(super) enum Door {
+    /// A running server.
+    Server(SendRequest<Full<Bytes>>),
+    /// No server runs; the store is open here.
+    Here(Here, Arc<Store>),
+}
+
+impl Door {
+    /// Opens the way. `create` is whether a data directory that is not there may be made.
+    pub(super) async fn open(place: &Place, create: bool) -> Result<Self, Stop> {
+        let give_up_at = Instant::now() + WAIT_MAX;
+        loop {
+            if let Some(server) = reach(&place.socket()).await? {
+                return Ok(Self::Server(server));
+            }
+            let directory = &place.store.directory;
+            if !create && !directory.is_dir() {
+                let message = format!("no server runs, and there is no data directory {}", directory.display());
+                return Err(Stop::failed(message, "start `freehold serve`, or say --data DIRECTORY"));
+            }
+            let settings = place.store.clone();
+            match tokio::task::spawn_blocking(move || Store::open(&settings)).await {
+                Ok(Ok(store)) => {
+                    let store = Arc::new(store);
+                    return Ok(Self::Here(Here::new(Arc::clone(&store), place.admin.clone()), store));
+                }
+                Ok(Err(OpenFault::Locked { .. })) if Instant::now() < give_up_at => {
+                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                }
+                Ok(Err(OpenFault::Locked { process, .. })) => return Err(silent(place, &process)),
+                Ok(Err(fault)) => return Err(Stop::line(Exit::Failed, &fault.to_string())),
+                Err(fault) => return Err(Stop::failed(format!("opening the store broke off: {fault}"), "")),
+            }
+        }
+    }
+
+    /// Asks; an answer that is a problem becomes the command's end.
+    pub(super) async fn ask(&mut self, question: Question) -> Result<Answer, Stop> {
+        let answer = match self {
+            Self::Here(here, _) => here.answer(question).await,
+            Self::Server(server) => {
+                let answer = server.send_request(question).await.map_err(|fault| broke_off(&fault))?;
+                answer.map(|body| body.map_err(Into::into).boxed_unsync())
+            }
+        };
+        if answer.status().is_success() { Ok(answer) } else { Err(problem(answer).await) }
+    }
+
+    /// Asks and reads the JSON of the answer.
+    pub(super) async fn ask_json<T: serde::de::DeserializeOwned>(&mut self, question: Question) -> Result<T, Stop> {
+        let answer = self.ask(question).await?;
+        let body = answer.into_body().collect().await.map_err(|fault| broke_off(&fault))?.to_bytes();
+        serde_json::from_slice(&body).map_err(|fault| {
+            let message = format!("the server's answer is not understood: {fault}");
+            Stop::failed(message, "use the freehold command of the server's own version")
+        })
+    }
+
+    /// Leaves; an open store is closed, which writes what it still holds back.
+    pub(super) async fn close(self) -> Result<(), Stop> {
+        let Self::Here(here, store) = self else { return Ok(()) };
+        drop(here);
+        let Some(store) = Arc::into_inner(store) else { return Ok(()) };
+        match tokio::task::spawn_blocking(move || store.close()).await {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(Stop::failed(format!("closing the store broke off: {fault}"), "")),
+        }
+    }
+}
+
+/// Connects to a server's socket; `None` if none listens.
+async fn reach(socket: &Path) -> Result<Option<SendRequest<Full<Bytes>>>, Stop> {
+    let stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(fault) => {
+            let message = format!("cannot reach the server at {}: {}", socket.display(), system_reason(&fault));
+            return Err(Stop::new(Exit::Unreachable, message, "run as root or as the user the server runs as"));
+        }
+    };
+    let (server, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|fault| broke_off(&fault))?;
+    tokio::spawn(connection);
+    Ok(Some(server))
+}
+
+/// A request without a body; `query` may be empty.
+pub(super) fn question(method: Method, path: &str, query: &str) -> Result<Question, Stop> {
+    let mark = if query.is_empty() { "" } else { "?" };
+    hyper::Request::builder()
+        .method(method)
+        .uri(format!("{path}{mark}{query}"))
+        .header(hyper::header::HOST, "freehold")
+        .body(Full::default())
+        .map_err(|fault| Stop::failed(format!("the request cannot be made: {fault}"), ""))
+}
+
+/// The path of a zone, and of what is below it. What a path must not hold is written `%XX` (RFC 3986, section 2.1).
+pub(super) fn zone_path(zone: &Name, below: &str) -> String {
+    let mut path = String::from("/v1/zones/");
+    for octet in plain(zone.borrow()).bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => path.push(char::from(octet)),
+            // The root's own name must not look like a step in a path.
+            b'.' if !zone.borrow().is_root() => path.push('.'),
+            _ => path += &format!("%{octet:02X}"),
+        }
+    }
+    path + below
+}
+
+/// Whether a server listens at the socket.
+pub(super) async fn is_serving(place: &Place) -> bool {
+    UnixStream::connect(place.socket()).await.is_ok()
+}
+
+fn silent(place: &Place, process: &str) -> Stop {
+    let (directory, socket) = (place.store.directory.display(), place.socket());
+    let message = format!("{directory} is in use by process {process}, and no server answers at {}", socket.display());
+    Stop::new(Exit::Unreachable, message, "wait until that process has started or ended")
+}
+
+fn broke_off(fault: &dyn std::fmt::Display) -> Stop {
+    let message = format!("the server broke the connection off: {fault}");
+    Stop::new(Exit::Unreachable, message, "look at its log, and whether it still runs")
+}
+
+async fn problem(answer: Answer) -> Stop {
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Stop::problem(&problem),
+        Err(_) => Stop::failed(format!("the server answered {status}"), "look at its log"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_fits_a_path() {
+        let path = |name: &str| zone_path(&name.parse().unwrap(), "/file");
+        assert_eq!(path("home.example"), "/v1/zones/home.example/file");
+        assert_eq!(path("0/25.2.0.192.in-addr.arpa"), "/v1/zones/0%2F25.2.0.192.in-addr.arpa/file");
+        assert_eq!(path("a\\.b.example"), "/v1/zones/a%5C.b.example/file");
+        assert_eq!(path("."), "/v1/zones/%2E/file");
+    }
+}

@@ -1,0 +1,73 @@
+//! An answer goes to a file: whole, or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use http_body_util::BodyExt;
+
+use super::stop::Stop;
+use crate::api::{Answer, system_reason};
+
+/// Writes the body of an answer to `path`, or to standard output for `-`. A file appears, or changes, only when all
+/// of it is on the disk.
+pub(super) async fn save(answer: Answer, path: &Path) -> Result<(), Stop> {
+    if path == Path::new("-") {
+        let mut out = io::stdout().lock();
+        copy(answer, &mut out).await?;
+        return Ok(out.flush()?);
+    }
+    let part = Part::new(path);
+    let unwritable = |fault: io::Error| Stop::file("write", path, &fault);
+    let mut file = File::create_new(&part.0).map_err(unwritable)?;
+    copy(answer, &mut file).await.map_err(|fault| match fault {
+        Copy::Write(fault) => unwritable(fault),
+        Copy::Read(_) => fault.into(),
+    })?;
+    file.sync_all().and_then(|()| fs::rename(&part.0, path)).map_err(unwritable)
+}
+
+/// The file under its name for the time being; what is left of it goes when it is dropped.
+struct Part(PathBuf);
+
+impl Part {
+    fn new(path: &Path) -> Self {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        Self(name.into())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0); // after the rename there is none
+    }
+}
+
+/// Which side of a copy failed.
+enum Copy {
+    Read(Box<dyn std::error::Error + Send + Sync>),
+    Write(io::Error),
+}
+
+impl From<Copy> for Stop {
+    fn from(fault: Copy) -> Self {
+        match fault {
+            Copy::Write(fault) => fault.into(),
+            Copy::Read(fault) => {
+                let reason = fault.downcast_ref().map_or_else(|| fault.to_string(), system_reason);
+                Self::failed(format!("the answer broke off: {reason}"), "look at the server's log, then try again")
+            }
+        }
+    }
+}
+
+async fn copy(answer: Answer, out: &mut dyn Write) -> Result<(), Copy> {
+    let mut body = answer.into_body();
+    while let Some(frame) = body.frame().await {
+        if let Ok(chunk) = frame.map_err(Copy::Read)?.into_data() {
+            out.write_all(&chunk).map_err(Copy::Write)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Development mode: sample zones come into an empty store, and the first words to the user.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::Hands;
+use crate::api::{ZoneSummary, plain};
+use crate::store::{Actor, Change, Snapshot, Store};
+
+/// Where the sample zones are looked for.
+const ZONES: &str = "zones";
+/// Zones that are shown at the start; the rest is counted.
+const ZONES_SHOWN_MAX: usize = 20;
+
+/// Imports the zone files of `zones/` if the store is empty. A file with faults is shown and left out, because a
+/// developer wants the others served meanwhile.
+pub(super) fn import(store: &Store, hands: &Hands) -> io::Result<()> {
+    if !store.snapshot().zones.is_empty() {
+        return Ok(());
+    }
+    for path in zone_files(Path::new(ZONES))? {
+        let refused = match (hands.read_zone)(&path) {
+            Ok(zone) => {
+                store.commit(Change::PutZone { zone }, Actor("development".into())).err().map(|fault| fault.to_string())
+            }
+            Err(shown) => Some(shown),
+        };
+        if let Some(refused) = refused {
+            writeln!(io::stderr(), "{}: left out\n{refused}", path.display())?;
+        }
+    }
+    Ok(())
+}
+
+fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "zone"));
+    files.sort();
+    Ok(files)
+}
+
+/// Says what is served, and what to try.
+pub(super) fn greet(snapshot: &Snapshot, addresses: &[SocketAddr], data: &Path, hands: &Hands) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Freehold {}, development mode: answers on this machine only.\n", env!("CARGO_PKG_VERSION"))?;
+    let rows: Vec<Vec<String>> =
+        snapshot.zones.iter().take(ZONES_SHOWN_MAX).map(|zone| row(&ZoneSummary::of(zone))).collect();
+    if rows.is_empty() {
+        writeln!(out, "No zones yet: there are no zone files in ./{ZONES}.")?;
+    } else {
+        (hands.table)(&mut out, &["ZONE", "NAMES", "RECORDS", "SERIAL"], &rows)?;
+    }
+    if let Some(more) = snapshot.zones.len().checked_sub(ZONES_SHOWN_MAX).filter(|&more| more > 0) {
+        writeln!(out, "... and {more} more")?;
+    }
+    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    writeln!(out, "\nDNS   {} (UDP and TCP)\nData  {}\n\nTry:", all.join(", "), data.display())?;
+    for command in commands(snapshot, addresses) {
+        writeln!(out, "  {command}")?;
+    }
+    writeln!(out, "\nCtrl-C stops it; the next start serves the same zones from the data directory.")?;
+    out.flush()
+}
+
+fn row(zone: &ZoneSummary) -> Vec<String> {
+    vec![zone.name.clone(), zone.names.to_string(), zone.records.to_string(), zone.serial.to_string()]
+}
+
+/// Commands that work as they stand: names that exist, the port that answers, the path this program was started by.
+fn commands(snapshot: &Snapshot, addresses: &[SocketAddr]) -> Vec<String> {
+    let mut commands = Vec::new();
+    let sample = ["www.home.example", "blog.home.example"];
+    let has_sample =
+        "home.example".parse::<crate::wire::Name>().is_ok_and(|apex| snapshot.zones.get(apex.borrow()).is_some());
+    let first = snapshot.zones.iter().next().map(|zone| format!("{} SOA", plain(zone.apex())));
+    let names: Vec<String> = if has_sample { sample.map(String::from).to_vec() } else { first.into_iter().collect() };
+    if let Some(address) = addresses.first() {
+        commands.extend(names.iter().map(|name| format!("dig @{} -p {} {name}", address.ip(), address.port())));
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "freehold".into());
+    commands.push(format!("{program} zone list"));
+    commands
+}

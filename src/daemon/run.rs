@@ -1,0 +1,222 @@
+//! From start to stop: store, sockets, ready, signals, and the same backwards.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::logging::{self, Log};
+use super::settings::{self, Chosen, Loaded, Settings};
+use super::{Failure, Hands, develop};
+use crate::api::system_reason;
+use crate::store::Store;
+use crate::{api, dns};
+
+/// How long a stop may take.
+const STOP_TIME_MAX: Duration = Duration::from_secs(9);
+/// How long admin requests under way may take once the server stops.
+const ADMIN_STOP_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Runs the server until it is told to stop.
+pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), Failure> {
+    let log = logging::start(loaded.settings.log);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|fault| Failure::new(format!("the server cannot start: {}", system_reason(&fault)), ""))?;
+    let result = runtime.block_on(live(chosen, loaded, hands, log));
+    // Whatever still runs was given its time; it must not keep the process from ending.
+    runtime.shutdown_background();
+    result
+}
+
+async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(|fault| Failure::new(format!("no signals: {fault}"), ""))?;
+    let server = Server::start(&loaded, hands).await?;
+    loop {
+        match signals.next().await {
+            Told::Reload => reload(chosen, &loaded, &mut log),
+            Told::Stop(name) => {
+                tracing::info!(signal = name, "stopping");
+                break;
+            }
+        }
+    }
+    tokio::select! {
+        result = server.stop() => result,
+        () = signals.stop() => Err(Failure::new("stopped at once, by a second signal", "")),
+        () = tokio::time::sleep(STOP_TIME_MAX) => Err(Failure::new("stopping took too long and was cut short", "")),
+    }
+}
+
+/// The server's parts, in the order of their start.
+struct Server {
+    store: Arc<Store>,
+    dns: dns::Handle,
+    admin: Admin,
+}
+
+impl Server {
+    async fn start(loaded: &Loaded, hands: Hands) -> Result<Self, Failure> {
+        let settings = &loaded.settings;
+        let development = loaded.file.is_none();
+        let store = open_store(settings, development, hands).await?;
+        let dns = start_dns(settings, &store)?;
+        let admin = Admin::start(settings, &store, dns.addresses())?;
+        let snapshot = store.snapshot();
+        let records: usize = snapshot.zones.iter().map(|zone| zone.record_count()).sum();
+        if development {
+            // Standard output may be closed; the server serves all the same.
+            let _ = develop::greet(&snapshot, dns.addresses(), &settings.store.directory, &hands);
+        } else {
+            let addresses: Vec<String> = dns.addresses().iter().map(ToString::to_string).collect();
+            let (zones, addresses) = (snapshot.zones.len(), addresses.join(" "));
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, "ready");
+        }
+        Ok(Self { store, dns, admin })
+    }
+
+    /// Backwards: no new changes, no more answers, everything on the disk.
+    async fn stop(self) -> Result<(), Failure> {
+        let Self { store, dns, admin } = self;
+        admin.stop().await;
+        let closed = spawn_blocking(move || {
+            let totals = dns.stop();
+            store.close();
+            totals
+        });
+        match closed.await {
+            Ok(_totals) => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+            Err(fault) => Err(Failure::new(format!("stopping broke off: {fault}"), "")),
+        }
+    }
+}
+
+async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Result<Arc<Store>, Failure> {
+    let settings = settings.store.clone();
+    let opened = spawn_blocking(move || {
+        let store = Store::open(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
+        if development {
+            develop::import(&store, &hands).map_err(|fault| {
+                Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
+            })?;
+        }
+        Ok(Arc::new(store))
+    });
+    opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))
+}
+
+fn start_dns(settings: &Settings, store: &Store) -> Result<dns::Handle, Failure> {
+    let failure = |fault: dns::StartFault| {
+        let fault = fault.to_string();
+        let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct dns.listen"));
+        Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
+    };
+    let sockets = dns::Sockets::bind(&settings.dns).map_err(failure)?;
+    let mut cookie_secret = [0; 16];
+    getrandom::fill(&mut cookie_secret)
+        .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;
+    dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)
+}
+
+/// The admin API while it runs.
+struct Admin {
+    task: JoinHandle<io::Result<()>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Admin {
+    fn start(settings: &Settings, store: &Arc<Store>, dns: &[std::net::SocketAddr]) -> Result<Self, Failure> {
+        let path = settings.admin.socket_in(&settings.store.directory);
+        let socket = api::Socket::bind(&path).map_err(|fault| {
+            let message = format!("cannot listen at the admin socket {}: {}", path.display(), system_reason(&fault));
+            Failure::new(message, "name another path of at most 107 octets with `socket` below [admin]")
+        })?;
+        let (stop, stopped) = oneshot::channel();
+        let addresses = dns.iter().map(ToString::to_string).collect();
+        let stopped = async {
+            let _ = stopped.await; // a sender that is gone means the same
+        };
+        let serving = api::serve(socket, Arc::clone(store), settings.admin.clone(), addresses, stopped);
+        Ok(Self { task: tokio::spawn(serving), stop })
+    }
+
+    async fn stop(mut self) {
+        let _ = self.stop.send(()); // if it has ended by itself, that is as good
+        match tokio::time::timeout(ADMIN_STOP_TIME_MAX, &mut self.task).await {
+            Ok(Ok(Ok(()))) => (),
+            Ok(Ok(Err(fault))) => tracing::warn!(%fault, "the admin API ended with a fault"),
+            Ok(Err(fault)) => tracing::error!(%fault, "the admin API broke off"),
+            Err(_) => {
+                tracing::warn!("admin requests under way were cut off");
+                self.task.abort();
+            }
+        }
+    }
+}
+
+/// Reads the settings again, applies what can be applied while queries are answered, and says what waits for a
+/// restart.
+fn reload(chosen: &Chosen, started: &Loaded, log: &mut Log) {
+    let new = match settings::load(chosen) {
+        Ok(new) => new,
+        Err(bad) => {
+            tracing::error!("the settings were read again and are no good; everything stays as it is\n{bad}");
+            return;
+        }
+    };
+    let applied = if log.turn_to(new.settings.log.level) { LOG_LEVEL } else { "" };
+    let mut restart = new.different_from(started);
+    restart.retain(|key| key != LOG_LEVEL);
+    let restart = restart.join(" ");
+    match (applied, restart.as_str()) {
+        ("", "") => tracing::info!("the settings were read again: nothing is different"),
+        (_, "") => tracing::info!(applied, "the settings were read again"),
+        _ => tracing::warn!(applied, restart, "the settings were read again; some are used only after a restart"),
+    }
+}
+
+/// The setting that a running server takes over.
+const LOG_LEVEL: &str = "log.level";
+
+/// What a signal means.
+enum Told {
+    Reload,
+    Stop(&'static str),
+}
+
+/// The signals that a server listens to.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.interrupt.recv() => Told::Stop("SIGINT"),
+            _ = self.terminate.recv() => Told::Stop("SIGTERM"),
+        }
+    }
+
+    /// Waits for a signal to stop.
+    async fn stop(&mut self) {
+        while let Told::Reload = self.next().await {}
+    }
+}

@@ -1,0 +1,230 @@
+//! Questions in, answers out: the name server's sockets, threads and limits around one function.
+//!
+//! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each UDP socket has a thread that
+//! reads and sends in batches ([`udp`]); each worker has a thread for TCP connections ([`stream`]). All of them call the
+//! same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
+//! is missing here on purpose: a queue between reading and answering, a lock, a task for each packet.
+
+pub mod cookie;
+pub mod gate;
+pub mod respond;
+pub mod settings;
+pub mod stats;
+
+mod additional;
+mod answers;
+mod batch;
+mod chaos;
+mod sections;
+mod sockets;
+mod stream;
+mod udp;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, LazyLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+
+use answers::{Answers, Respond};
+use cookie::Cookies;
+use gate::Gate;
+use respond::respond;
+pub use settings::Settings;
+pub use sockets::{Sockets, StartFault};
+use stats::{Stats, Totals};
+use stream::Census;
+
+use crate::store::Snapshot;
+
+/// One moment, read once for all the packets of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970, modulo 2^32: the time of cookies and signatures.
+    pub unix_seconds: u32,
+    /// Microseconds since the process looked at the clock first; never goes back.
+    pub micros: u64,
+}
+
+impl Moment {
+    /// The present.
+    pub fn now() -> Self {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { unix_seconds: unix.as_secs() as u32, micros: START.elapsed().as_micros() as u64 }
+    }
+}
+
+/// How a query came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram: the source address may be forged, and the reply has to be small.
+    Udp,
+    /// On a connection: the client is where it says it is, and the reply may be 65,535 octets long.
+    Tcp,
+}
+
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address the query came from.
+    pub address: IpAddr,
+    /// How it came.
+    pub transport: Transport,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This many octets of the buffer are the reply.
+    Reply(usize),
+    /// There is no reply.
+    Silence,
+}
+
+/// What every answer follows; made once from the [`Settings`].
+pub struct Policy {
+    /// The rate limit.
+    pub gate: Gate,
+    /// Cookies, when they are switched on.
+    pub cookies: Option<Cookies>,
+    /// Octets of the largest reply over UDP.
+    pub udp_reply_size_max: u16,
+    /// What to say in NSID and `id.server`.
+    pub identity: Option<Box<[u8]>>,
+    /// What to say to `version.bind`.
+    pub version: Option<Box<[u8]>>,
+    census: Census,
+}
+
+impl Policy {
+    /// `secret`: for the cookies; the same on all servers that share an address (RFC 9018, section 5).
+    pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
+        let octets = |text: &Option<String>| text.as_deref().map(|text| text.as_bytes().into());
+        Self {
+            gate: Gate::new(&settings.rate_limit),
+            cookies: settings.cookies.then(|| Cookies::new(secret)),
+            udp_reply_size_max: settings.udp_reply_size_max,
+            identity: octets(&settings.identity),
+            version: octets(&settings.version),
+            census: Census::new(settings),
+        }
+    }
+
+    fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// How long an idle connection is kept at present: for the keepalive option (RFC 7828).
+    pub fn tcp_idle(&self) -> Duration {
+        self.census.idle()
+    }
+}
+
+/// Starts to answer on bound sockets. The settings have to be sound ([`Settings::check`]).
+pub fn start(
+    sockets: Sockets,
+    settings: &Settings,
+    cookie_secret: &[u8; 16],
+    snapshots: Arc<ArcSwap<Snapshot>>,
+) -> Result<Handle, StartFault> {
+    start_with(respond, sockets, settings, cookie_secret, snapshots).map_err(StartFault::Prepare)
+}
+
+fn start_with(
+    respond: Respond,
+    sockets: Sockets,
+    settings: &Settings,
+    cookie_secret: &[u8; 16],
+    snapshots: Arc<ArcSwap<Snapshot>>,
+) -> io::Result<Handle> {
+    let workers = settings.worker_count();
+    let policy = Arc::new(Policy::new(settings, cookie_secret));
+    let addresses = sockets.addresses();
+    let places = sockets.places.into_iter().map(|place| place.share(workers)).collect::<io::Result<Vec<_>>>()?;
+    let threads = workers + places.iter().map(|place| place.udp.len()).sum::<usize>();
+    let mut handle = Handle {
+        addresses,
+        stats: (0..threads).map(|_| Stats::default()).collect(),
+        stop: Arc::new(AtomicBool::new(false)),
+        stop_streams: stream::Stop::new(),
+        threads: Vec::with_capacity(threads),
+    };
+    let stats = Arc::clone(&handle.stats);
+    let answers =
+        |thread| Answers::new(respond, Arc::clone(&snapshots), Arc::clone(&policy), Arc::clone(&stats), thread);
+    let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
+    for place in places {
+        for (number, socket) in place.udp.into_iter().enumerate() {
+            udp::prepare(&socket)?;
+            let (answers, stop) = (answers(handle.threads.len()), Arc::clone(&handle.stop));
+            handle.spawn(format!("dns udp {number}"), move || udp::serve(&socket, answers, &stop))?;
+        }
+        for (number, listener) in place.tcp.into_iter().enumerate() {
+            listeners[number % workers].push(listener);
+        }
+    }
+    let (ready, started) = sync_channel(workers);
+    for (number, listeners) in listeners.into_iter().enumerate() {
+        let (ready, stop) = (ready.clone(), handle.stop_streams.listen());
+        let server =
+            stream::Server { listeners, answers: answers(handle.threads.len()), limits: settings.tcp.clone(), stop };
+        handle.spawn(format!("dns tcp {number}"), move || server.serve(&ready))?;
+    }
+    drop(ready);
+    started.iter().take(workers).collect::<io::Result<()>>()?;
+    Ok(handle)
+}
+
+/// A name server that runs. Dropping it stops it as well.
+pub struct Handle {
+    addresses: Vec<SocketAddr>,
+    stats: Arc<[Stats]>,
+    stop: Arc<AtomicBool>,
+    stop_streams: stream::Stop,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// The addresses it answers on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What it has counted so far.
+    pub fn stats(&self) -> Totals {
+        Totals::sum(&self.stats[..])
+    }
+
+    /// Stops: no new connection is accepted, what was read is answered, connections are closed, and all threads
+    /// have ended when this returns, which is within a second.
+    pub fn stop(mut self) -> Totals {
+        self.end();
+        self.stats()
+    }
+
+    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(thread::Builder::new().name(name).spawn(work)?);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.stop_streams.stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a DNS thread had ended in a panic. This is a bug: please report it");
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,229 @@
+//! One TCP connection: read what there is, answer all of it, write the answers together.
+//!
+//! Buffers belong to the thread; a connection keeps octets of its own only while half a query has come or the client does
+//! not take its replies, and then nothing more is read. So an idle connection costs a few hundred octets, and a
+//! slow one is bounded.
+
+use std::io;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Worker;
+use super::seats::Waiting;
+use crate::dns::answers::Turn;
+use crate::dns::{Moment, Transport};
+use crate::limits;
+
+/// Octets that are read at once; some hundred queries, after which other connections have their turn.
+const INPUT_SIZE: usize = 16 << 10;
+/// Octets of replies after which they are written; the last one may be as long as a message can be.
+const OUTPUT_SIZE: usize = 16 << 10;
+/// Octets of the length in front of each message (RFC 1035, section 4.2.2).
+const PREFIX: usize = 2;
+
+/// The buffers of a thread, which each connection uses only within one turn.
+pub(super) struct Buffers {
+    input: Box<[u8]>,
+    output: Box<[u8]>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        let output = OUTPUT_SIZE + PREFIX + limits::MESSAGE_SIZE_MAX;
+        Self { input: vec![0; INPUT_SIZE].into(), output: vec![0; output].into() }
+    }
+}
+
+/// A connection with its seat.
+pub(super) struct Connection {
+    stream: TcpStream,
+    address: IpAddr,
+    worker: Rc<Worker>,
+    seat: u32,
+    /// What was read and not yet answered: half a message, or more of them while the client does not read.
+    unanswered: Vec<u8>,
+    /// What was answered and not yet written.
+    unsent: Vec<u8>,
+}
+
+/// How a turn ended.
+enum Step {
+    /// There is more to do, when the others had their turn.
+    Yield,
+    /// The connection is over.
+    Over,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, address: IpAddr, worker: Rc<Worker>, seat: u32) -> Self {
+        Self { stream, address, worker, seat, unanswered: Vec::new(), unsent: Vec::new() }
+    }
+
+    /// Answers until the client or the server has had enough.
+    pub(super) async fn serve(mut self) {
+        loop {
+            match std::future::poll_fn(|context| self.turn(context)).await {
+                Ok(Step::Yield) => tokio::task::yield_now().await,
+                Ok(Step::Over) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Does what can be done without waiting.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Step>> {
+        let worker = Rc::clone(&self.worker);
+        loop {
+            ready!(self.flush(context))?;
+            let Buffers { input, output } = &mut *worker.buffers.borrow_mut();
+            let mut input = ReadBuf::new(input);
+            if !has_message(&self.unanswered) {
+                match Pin::new(&mut self.stream).poll_read(context, &mut input)? {
+                    Poll::Ready(()) if input.filled().is_empty() => return Poll::Ready(Ok(Step::Over)),
+                    Poll::Ready(()) => (),
+                    Poll::Pending if worker.stopping.get() => return Poll::Ready(Ok(Step::Over)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            let Exchange { consumed, written, micros } = self.answer(input.filled(), output);
+            self.write(context, &output[..written])?;
+            self.sit(micros, consumed > 0);
+            if input.remaining() == 0 || has_message(&self.unanswered) {
+                return Poll::Ready(Ok(Step::Yield));
+            }
+        }
+    }
+
+    /// Answers the messages that are complete, as many as there is room for, and keeps the rest.
+    fn answer(&mut self, came: &[u8], output: &mut [u8]) -> Exchange {
+        let mut answers = self.worker.answers.borrow_mut();
+        let turn = answers.turn();
+        if self.unanswered.is_empty() {
+            let exchange = exchange(&turn, self.address, came, output);
+            self.unanswered.extend_from_slice(&came[exchange.consumed..]);
+            return exchange;
+        }
+        self.unanswered.extend_from_slice(came);
+        let exchange = exchange(&turn, self.address, &self.unanswered, output);
+        self.unanswered.drain(..exchange.consumed);
+        if self.unanswered.is_empty() {
+            self.unanswered = Vec::new();
+        }
+        exchange
+    }
+
+    /// Writes replies; what the client does not take now is kept.
+    fn write(&mut self, context: &mut Context<'_>, replies: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < replies.len() {
+            match Pin::new(&mut self.stream).poll_write(context, &replies[written..])? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(count) => written += count,
+                Poll::Pending => break,
+            }
+        }
+        self.unsent.extend_from_slice(&replies[written..]);
+        Ok(())
+    }
+
+    /// Writes what was kept.
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while !self.unsent.is_empty() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(context, &self.unsent))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.drain(..count);
+        }
+        self.unsent = Vec::new();
+        self.sit(Moment::now().micros, true);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says what the connection waits for from now on, and how much it keeps meanwhile.
+    fn sit(&self, now: u64, anew: bool) {
+        let waiting = match (self.unsent.is_empty(), self.unanswered.is_empty()) {
+            (true, true) => Waiting::Query,
+            (true, false) => Waiting::Message,
+            (false, _) => Waiting::Reader,
+        };
+        let mut seats = self.worker.seats.borrow_mut();
+        seats.wait(self.seat, waiting, now, anew);
+        seats.hold(self.seat, self.unanswered.capacity() + self.unsent.capacity());
+        if seats.held() > limits::TCP_HELD_MAX && seats.end_longest(&[Waiting::Message, Waiting::Reader]) {
+            self.worker.answers.borrow().stats().tcp_evicted.add(1);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.unsent.is_empty() {
+            reset(&self.stream);
+        }
+        self.worker.leave(self.seat, self.address);
+    }
+}
+
+/// Has the connection reset when it is closed: the kernel keeps nothing of it.
+pub(super) fn reset(stream: &TcpStream) {
+    // Where the kernel refuses it, the connection is closed all the same, only later.
+    _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// What became of some octets that were read.
+struct Exchange {
+    /// Octets of the messages that were answered.
+    consumed: usize,
+    /// Octets of the replies to them.
+    written: usize,
+    /// When that was.
+    micros: u64,
+}
+
+/// Answers message by message until the input or the room for replies is used up.
+fn exchange(turn: &Turn<'_>, address: IpAddr, input: &[u8], output: &mut [u8]) -> Exchange {
+    let mut exchange = Exchange { consumed: 0, written: 0, micros: turn.now.micros };
+    while exchange.written <= OUTPUT_SIZE
+        && let Some(message) = message(&input[exchange.consumed..])
+    {
+        exchange.consumed += PREFIX + message.len();
+        turn.stats.tcp_queries.add(1);
+        let (prefix, reply) = output[exchange.written..][..PREFIX + limits::MESSAGE_SIZE_MAX].split_at_mut(PREFIX);
+        // A panic ends one query, not the connection with all the others.
+        match catch_unwind(AssertUnwindSafe(|| turn.answer(message, address, Transport::Tcp, reply))) {
+            Ok(Some(length)) => {
+                prefix.copy_from_slice(&(length as u16).to_be_bytes());
+                exchange.written += PREFIX + length.min(limits::MESSAGE_SIZE_MAX);
+            }
+            Ok(None) => (),
+            Err(_) => {
+                turn.stats.panics.add(1);
+                tracing::error!(
+                    "answering a query over TCP panicked; the others go on. This is a bug: please report it"
+                );
+            }
+        }
+    }
+    exchange
+}
+
+/// The first message, if all of it is there.
+fn message(input: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = input.split_first_chunk()?;
+    rest.get(..u16::from_be_bytes(*length).into())
+}
+
+fn has_message(input: &[u8]) -> bool {
+    message(input).is_some()
+}
