@@ -261,9 +261,8 @@ impl Reader<'_> {
             .set(owner_text, scope.origin.as_ref().map(Name::borrow))
             .map_err(|fault| wrong_owner(OwnerTrouble::Name(fault).into()))?;
         let mut words = Vec::new();
-        match Lexer::new(data).next(&mut words) {
-            Some(Err(broken)) => return Err(wrong_data(generated(data, broken.what.into()))),
-            Some(Ok(_)) | None => (),
+        if let Some(Err(broken)) = Lexer::new(data).next(&mut words) {
+            return Err(wrong_data(generated(data, broken.what.into())));
         }
         let kind = generator.head.kind;
         self.parse_data(scope.origin.as_ref(), kind, Words::new(&words, data.len())).map_err(|finding| {
