@@ -1,5 +1,169 @@
 //! What Freehold knows, durable and in memory.
+//!
+//! Three layers, each with one job. The **journal** ([`journal`]) is what is durable: append-only, checksummed, one
+//! `fdatasync` a batch before anybody is told "done". **sled** ([`disk`]) follows behind and holds the current state,
+//! so that a start is quick; it may be damaged or deleted at any time, because a **checkpoint** ([`backup`]) and the
+//! journal since then give the same state. The **[`Snapshot`]** in memory is what answers.
+//!
+//! ```text
+//! commit ─> writer: apply ─> journal (sync) ─> publish ─> answer the caller
+//!                                        └─> follower: fold into sled, write checkpoints, let the journal forget
+//! ```
+//!
+//! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
+//! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in [`open`].
 
+mod apply;
+pub mod backup;
+mod change;
+mod codec;
+mod disk;
+mod entry;
+mod fault;
+mod follower;
+mod journal;
+mod lock;
+mod medium;
+mod open;
+mod pending;
+mod reaper;
+mod replay;
+mod settings;
 mod snapshot;
+mod writer;
 
+use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+pub use change::{Actor, Change, Done};
+pub use fault::{OpenFault, Refused};
+pub use medium::{Step, Witness};
+pub use settings::Settings;
 pub use snapshot::{Snapshot, Zones};
+
+use disk::Disk;
+use follower::{Follower, Shared};
+use lock::Lock;
+use medium::Medium;
+use open::Opened;
+use pending::Pending;
+use reaper::Reaper;
+use writer::{Message, Request, Writer};
+
+/// The open store. It is closed when it is dropped.
+pub struct Store {
+    snapshots: Arc<ArcSwap<Snapshot>>,
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends when the store is closed.
+struct Running {
+    writer: JoinHandle<()>,
+    follower: JoinHandle<()>,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the data directory, or makes a new one; verifies everything it loads.
+    pub fn open(settings: &Settings) -> Result<Self, OpenFault> {
+        Self::open_on(settings, Medium::default())
+    }
+
+    /// As [`Store::open`], with somebody watching what becomes durable. For tests of just that.
+    pub fn open_watched(settings: &Settings, witness: Witness) -> Result<Self, OpenFault> {
+        Self::open_on(settings, Medium::watched(witness))
+    }
+
+    fn open_on(settings: &Settings, medium: Medium) -> Result<Self, OpenFault> {
+        open::prepare(&settings.directory)?;
+        let lock = Lock::take(&settings.directory).map_err(|refused| refused.fault(&settings.directory))?;
+        let disk = Disk::new(settings.directory.join("sled"), medium.clone(), settings.sled_cache_size);
+        let opened = open::open(settings, &medium, &disk)?;
+        Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", &settings.directory))
+    }
+
+    fn run(settings: &Settings, medium: Medium, disk: Disk, opened: Opened, lock: Lock) -> io::Result<Self> {
+        let Opened { snapshot, journal, folded, touched, checkpoint, checkpoint_due } = opened;
+        let snapshot = Arc::new(snapshot);
+        let snapshots = Arc::new(ArcSwap::new(snapshot.clone()));
+        let shared = Arc::new(Shared::new(Pending {
+            unfolded: folded.map_or(0, |revision| journal.size_after(revision)),
+            unchecked: journal.size_after(checkpoint.map_or(0, |(revision, _)| revision)),
+            since: (!touched.is_empty()).then(Instant::now),
+            snapshot,
+            touched,
+            closing: false,
+        }));
+        let (queue, receiver) = writer::queue();
+        let follower = Follower {
+            disk,
+            medium,
+            settings: settings.clone(),
+            shared: shared.clone(),
+            writer: queue.clone(),
+            folded,
+            checkpoint,
+            checkpoint_due,
+            retry_at: None,
+        };
+        let writer = Writer {
+            journal,
+            snapshots: snapshots.clone(),
+            shared: shared.clone(),
+            reaper: Reaper::start()?,
+            history_size_max: settings.history_size_max,
+            failing: false,
+        };
+        let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
+        Ok(Self { snapshots, queue, shared, running: Mutex::new(Some(running)) })
+    }
+
+    /// The current state.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.load_full()
+    }
+
+    /// Where the current state always is, for those who look often.
+    pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Makes a change. When this returns `Ok`, the change is on disk and served. It blocks until then, so an
+    /// asynchronous caller uses a thread that may wait.
+    pub fn commit(&self, change: Change, actor: Actor) -> Result<Done, Refused> {
+        let (answer, answered) = sync_channel(1);
+        let request = Message::Commit(Request { change, actor, answer });
+        self.queue.send(request).map_err(|_| Refused::Closed)?;
+        answered.recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Finishes what is under way, brings sled up to date, and lets go of the directory. Closing twice is closing once.
+    pub fn close(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(running) = running else { return };
+        let _ = self.queue.send(Message::Stop); // fails if the writer has ended already
+        let _ = running.writer.join();
+        self.shared.lock().closing = true;
+        self.shared.wake();
+        let _ = running.follower.join();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({:?})", self.snapshot())
+    }
+}

@@ -69,7 +69,11 @@ pub(crate) fn start(peer: Peer, case: &Case) -> Result<Started, String> {
         Err(zone) => {
             let log = std::fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = log.lines().rev().take(8).collect();
-            Err(format!("{} does not answer for zone {zone}; its log, last line first:\n{}", peer.name(), last.join("\n")))
+            Err(format!(
+                "{} does not answer for zone {zone}; its log, last line first:\n{}",
+                peer.name(),
+                last.join("\n")
+            ))
         }
     }
 }

@@ -1,0 +1,156 @@
+//! What can go wrong in the store, as the person in front of it should hear it: what, where, and the cure.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::wire::Name;
+use crate::zone::Fault;
+
+/// Why the store cannot be opened (or a backup not be restored). One line each, with the cure.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// A file or directory cannot be created, read or written.
+    Io {
+        /// What was tried, such as `read`.
+        deed: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another process serves this directory.
+    Locked {
+        /// The data directory.
+        directory: PathBuf,
+        /// The number of that process, or `unknown`.
+        process: String,
+    },
+    /// A file is damaged, or missing, and cannot be rebuilt from what else is there.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where in it.
+        reason: String,
+        /// What to do.
+        cure: String,
+    },
+    /// A newer Freehold wrote this.
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        version: u32,
+    },
+    /// A backup is only ever restored into a directory that holds no data.
+    NotEmpty {
+        /// The directory.
+        directory: PathBuf,
+    },
+}
+
+impl OpenFault {
+    pub(super) fn io(deed: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io { deed, path: path.to_owned(), error }
+    }
+
+    pub(super) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        let cure = "restore the newest backup into an empty directory with `freehold restore`".to_owned();
+        Self::Damaged { path: path.to_owned(), reason: reason.into(), cure }
+    }
+}
+
+impl fmt::Display for OpenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { deed, path, error } => {
+                write!(f, "cannot {deed} {}: {}: {}", path.display(), plain(error), cure(error))
+            }
+            Self::Locked { directory, process } => write!(
+                f,
+                "{} is in use by process {process}: stop that process or use another data directory",
+                directory.display()
+            ),
+            Self::Damaged { path, reason, cure } => write!(f, "{} is damaged: {reason}: {cure}", path.display()),
+            Self::Newer { path, version } => write!(
+                f,
+                "{} was written by a newer Freehold (format {version}): run that version or newer",
+                path.display()
+            ),
+            Self::NotEmpty { directory } => {
+                write!(f, "{} already holds data: restore into an empty directory", directory.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(error),
+            Self::Locked { .. } | Self::Damaged { .. } | Self::Newer { .. } | Self::NotEmpty { .. } => None,
+        }
+    }
+}
+
+/// What the system says, without its ` (os error 28)`.
+pub(super) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+fn cure(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "give it to the user that runs Freehold",
+        io::ErrorKind::ReadOnlyFilesystem => "mount it writable or use another data directory",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "use a path that is a directory",
+        _ => "check the disk and the path",
+    }
+}
+
+/// Why a change was not made. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no zone of this name.
+    NoSuchZone(Name),
+    /// The zone would not be sound.
+    Unsound(Vec<Fault>),
+    /// The change could not be made durable, and why, with the cure.
+    NotSaved(String),
+    /// The store is closing.
+    Closed,
+}
+
+impl Refused {
+    pub(super) fn not_saved(error: &io::Error) -> Self {
+        Self::NotSaved(match error.kind() {
+            io::ErrorKind::StorageFull => "the disk is full: make room and try again".to_owned(),
+            io::ErrorKind::QuotaExceeded => "the disk quota is used up: make room and try again".to_owned(),
+            io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only: mount it writable and try again".to_owned(),
+            _ => format!("the disk does not take it: {}: check the disk and try again", plain(error)),
+        })
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchZone(name) => write!(f, "there is no zone {name}: check the name"),
+            Self::Unsound(faults) => {
+                for (at, fault) in faults.iter().enumerate() {
+                    write!(f, "{}{fault}", if at == 0 { "" } else { "\n" })?;
+                }
+                Ok(())
+            }
+            Self::NotSaved(reason) => f.write_str(reason),
+            Self::Closed => f.write_str("the store is closing: try again when the server runs"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}

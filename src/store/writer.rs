@@ -1,0 +1,190 @@
+//! The one writer, on its own thread: take a batch, apply, save, publish, answer the callers.
+//!
+//! A batch is whatever has queued up while the one before was being synced, so a lone caller never waits for others and
+//! many share one sync. Nothing is published that is not on disk. When the disk refuses, the batch is tried again
+//! change by change, so that a large one that finds no room does not take small ones with it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use tracing::{error, info, warn};
+
+use super::apply::{Touched, apply};
+use super::change::{Actor, Change, Done};
+use super::entry;
+use super::fault::Refused;
+use super::follower::Shared;
+use super::journal::Journal;
+use super::reaper::Reaper;
+use super::snapshot::Snapshot;
+use crate::wire::Name;
+
+/// Changes of a batch at most.
+const BATCH_MAX: usize = 256;
+/// Records of a batch at most, about; a change that is larger makes a batch of its own.
+const BATCH_WEIGHT_MAX: usize = 100_000;
+/// Changes that may wait for the writer; then callers wait to be let in.
+const QUEUE_MAX: usize = 1_024;
+
+/// What the writer is asked.
+pub(super) enum Message {
+    /// Make a change.
+    Commit(Request),
+    /// The journal up to this revision is in sled and in the checkpoint.
+    Covered(u64),
+    /// Finish.
+    Stop,
+}
+
+/// A change, and who waits for it.
+pub(super) struct Request {
+    pub(super) change: Change,
+    pub(super) actor: Actor,
+    pub(super) answer: SyncSender<Result<Done, Refused>>,
+}
+
+impl Request {
+    fn weight(&self) -> usize {
+        match &self.change {
+            Change::PutZone { zone } => zone.record_count(),
+            Change::EditZone { edit, .. } => edit.sets.len(),
+            Change::DeleteZone { .. } => 1,
+        }
+    }
+}
+
+/// The writer's own.
+pub(super) struct Writer {
+    pub(super) journal: Journal,
+    pub(super) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) reaper: Reaper,
+    pub(super) history_size_max: u64,
+    /// Whether the last batch was refused by the disk.
+    pub(super) failing: bool,
+}
+
+/// The queue before the writer.
+pub(super) fn queue() -> (SyncSender<Message>, Receiver<Message>) {
+    sync_channel(QUEUE_MAX)
+}
+
+type Answer = Result<Done, Refused>;
+
+impl Writer {
+    pub(super) fn start(self, queue: Receiver<Message>) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run(&queue))
+    }
+
+    fn run(mut self, queue: &Receiver<Message>) {
+        let mut going = true;
+        while going && let Ok(message) = queue.recv() {
+            let mut batch = Vec::new();
+            let mut next = Some(message);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Commit(request) => batch.push(request),
+                    Message::Covered(revision) => self.prune(revision),
+                    Message::Stop => going = false,
+                }
+                let weight: usize = batch.iter().map(Request::weight).sum();
+                if going && batch.len() < BATCH_MAX && weight < BATCH_WEIGHT_MAX {
+                    next = queue.try_recv().ok();
+                }
+            }
+            self.process(batch);
+        }
+    }
+
+    fn process(&mut self, batch: Vec<Request>) {
+        match self.attempt(&batch) {
+            Ok(answers) => {
+                if std::mem::take(&mut self.failing) {
+                    info!("the disk takes changes again");
+                }
+                for (request, answer) in batch.into_iter().zip(answers) {
+                    let _ = request.answer.try_send(answer); // a caller that has gone away is none of ours
+                }
+            }
+            Err(fault) => {
+                self.journal.abandon();
+                let Ok([request]) = <[Request; 1]>::try_from(batch).map_err(|batch| self.process_singly(batch)) else {
+                    return;
+                };
+                if !std::mem::replace(&mut self.failing, true) {
+                    error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
+                }
+                let _ = request.answer.try_send(Err(Refused::not_saved(&fault)));
+            }
+        }
+    }
+
+    fn process_singly(&mut self, batch: Vec<Request>) {
+        for request in batch {
+            self.process(vec![request]);
+        }
+    }
+
+    /// Applies and saves a batch; an error means that nothing of it has happened.
+    fn attempt(&mut self, batch: &[Request]) -> io::Result<Vec<Answer>> {
+        let base = self.snapshots.load_full();
+        let Snapshot { mut revision, mut zones } = Snapshot::clone(&base);
+        let mut touched: Vec<(Name, Touched)> = Vec::new();
+        let mut answers = Vec::with_capacity(batch.len());
+        for request in batch {
+            let applied = match apply(&zones, &request.change) {
+                Ok(applied) => applied,
+                Err(refused) => {
+                    answers.push(Err(refused));
+                    continue;
+                }
+            };
+            let changed = applied.changed();
+            if changed {
+                if touched.is_empty() {
+                    self.journal.begin()?;
+                }
+                revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+            }
+            answers.push(Ok(Done { revision, serial: applied.after.as_ref().map(|zone| zone.serial()), changed }));
+            if changed {
+                zones = applied.zones;
+                touched.push((applied.apex, applied.touched));
+            }
+        }
+        if !touched.is_empty() {
+            let size = self.journal.commit()?;
+            self.publish(Snapshot { revision, zones }, touched, size);
+        }
+        Ok(answers)
+    }
+
+    fn publish(&mut self, snapshot: Snapshot, touched: Vec<(Name, Touched)>, size: u64) {
+        let new = Arc::new(snapshot);
+        self.reaper.retire(self.snapshots.swap(new.clone()));
+        let mut pending = self.shared.lock();
+        for (apex, names) in &touched {
+            pending.touched.add(apex, names);
+        }
+        pending.snapshot = new;
+        pending.unfolded += size;
+        pending.unchecked += size;
+        pending.since.get_or_insert_with(Instant::now);
+        drop(pending);
+        self.shared.wake();
+    }
+
+    fn prune(&mut self, covered: u64) {
+        if let Err(fault) = self.journal.prune(covered, self.history_size_max) {
+            warn!(reason = %fault, "old journal segments could not be removed");
+        }
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
