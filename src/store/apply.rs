@@ -8,7 +8,7 @@ use crate::zone::{Edit, Zone, node_difference, serial};
 
 use super::change::Change;
 use super::fault::Refused;
-use super::snapshot::Zones;
+use super::snapshot::{Snapshot, Zones};
 
 /// What a change makes of the state.
 pub(super) struct Applied {
@@ -49,6 +49,15 @@ pub(super) fn apply(zones: &Zones, change: &Change) -> Result<Applied, Refused> 
         Change::PutZone { zone } => Ok(put(zones, zone)),
         Change::EditZone { apex, edit } => change_zone(zones, apex, edit),
         Change::DeleteZone { apex } => delete(zones, apex),
+    }
+}
+
+impl Snapshot {
+    /// What a change would make of this state, were it committed now; nothing is kept.
+    pub fn after(&self, change: &Change) -> Result<Self, Refused> {
+        let applied = apply(&self.zones, change)?;
+        let revision = self.revision + u64::from(applied.changed());
+        Ok(Self { revision, zones: applied.zones })
     }
 }
 

@@ -195,7 +195,12 @@ impl OpenZone {
     fn finish(self) -> Result<Zone, Unsound> {
         let zone = self.gathered.finish().map_err(|fault| Unsound::Damaged(fault.message))?;
         if (zone.name_count() as u64, zone.record_count() as u64) != (self.names, self.records) {
-            return damaged(format!("the zone {} has {} records, not {}", self.apex, zone.record_count(), self.records));
+            return damaged(format!(
+                "the zone {} has {} records, not {}",
+                self.apex,
+                zone.record_count(),
+                self.records
+            ));
         }
         Ok(zone)
     }

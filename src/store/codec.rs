@@ -283,7 +283,8 @@ pub(super) mod tests {
     pub(in crate::store) fn zone(apex: &str, serial: u32, texts: &[(&str, &str)]) -> Zone {
         let apex: Name = apex.parse().unwrap();
         let mut draft = Draft::new(apex.clone());
-        let mut add = |owner: &Name, kind: Kind, data: &[u8]| draft.push(owner.borrow(), kind, 300, data, PLACE).unwrap();
+        let mut add =
+            |owner: &Name, kind: Kind, data: &[u8]| draft.push(owner.borrow(), kind, 300, data, PLACE).unwrap();
         let numbers = [serial, 3600, 600, 86400, 300].map(u32::to_be_bytes).concat();
         add(&apex, Kind::SOA, &[b"\x02ns\x00\x02me\x00", &numbers[..]].concat());
         add(&apex, Kind::NS, b"\x02ns\x07example\x00");

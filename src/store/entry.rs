@@ -206,12 +206,20 @@ mod tests {
         let new = Arc::new(zone("example.org", 1, &[("b", "two"), ("c", "three")]));
         let mut zones = Zones::default();
         let (entry, sets) = read_all(&written(&zones, &Change::PutZone { zone: old.clone() })).unwrap();
-        assert_eq!((entry.shape, entry.unix_seconds, entry.actor), (Shape::Create, 1_700_000_000, Actor("cli:root".into())));
+        assert_eq!(
+            (entry.shape, entry.unix_seconds, entry.actor),
+            (Shape::Create, 1_700_000_000, Actor("cli:root".into()))
+        );
         assert_eq!((sets.len(), sets.iter().all(|set| set.before.is_none())), (4, true));
         zones.insert(old.clone());
         let (entry, sets) = read_all(&written(&zones, &Change::PutZone { zone: new })).unwrap();
-        let said: Vec<_> = sets.iter().map(|s| (s.name.to_string(), s.kind, s.before.is_some(), s.after.is_some())).collect();
-        let want = [("example.org.", Kind::SOA, true, true), ("a.example.org.", Kind::TXT, true, false), ("c.example.org.", Kind::TXT, false, true)];
+        let said: Vec<_> =
+            sets.iter().map(|s| (s.name.to_string(), s.kind, s.before.is_some(), s.after.is_some())).collect();
+        let want = [
+            ("example.org.", Kind::SOA, true, true),
+            ("a.example.org.", Kind::TXT, true, false),
+            ("c.example.org.", Kind::TXT, false, true),
+        ];
         assert_eq!((entry.shape, said), (Shape::Alter, want.map(|(n, k, b, a)| (n.to_owned(), k, b, a)).to_vec()));
         let (entry, sets) = read_all(&written(&zones, &Change::DeleteZone { apex: old.apex().to_name() })).unwrap();
         assert_eq!((entry.shape, sets.len(), sets.iter().all(|set| set.after.is_none())), (Shape::Delete, 4, true));

@@ -69,14 +69,9 @@ pub(super) fn open(settings: &Settings, medium: &Medium, disk: &Disk) -> Result<
     let (found, from_sled) = opening.find()?;
     let checkpoint_due = opening.report(&found, from_sled.is_none())?;
     let Replayed { snapshot, touched, reader } = found;
-    let journal = Journal::resume(
-        &opening.journal,
-        medium.clone(),
-        settings.journal_segment_size,
-        &reader,
-        snapshot.revision,
-    )
-    .map_err(OpenFault::io("write in", &opening.journal))?;
+    let journal =
+        Journal::resume(&opening.journal, medium.clone(), settings.journal_segment_size, &reader, snapshot.revision)
+            .map_err(OpenFault::io("write in", &opening.journal))?;
     let checkpoint = backup::checkpoint_head(directory);
     let checkpoint_due = checkpoint_due || (checkpoint.is_none() && journal.first() > 1);
     Ok(Opened { snapshot, journal, folded: from_sled, touched, checkpoint, checkpoint_due })

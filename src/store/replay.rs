@@ -161,12 +161,14 @@ fn alter(input: &mut impl Read, entry: &Entry, old: &Zone) -> Result<(Zone, Touc
         Some(zone) => zone,
         None => merge(old, &changes)?, // also where a rule is stricter now than when the change was made
     };
-    let touched = if few { Touched::Names(changes.into_iter().map(|change| change.name).collect()) } else { Touched::Whole };
+    let touched =
+        if few { Touched::Names(changes.into_iter().map(|change| change.name).collect()) } else { Touched::Whole };
     Ok((zone, touched))
 }
 
 fn edit(changes: &[SetChange]) -> Edit {
-    let set = |change: &SetChange| SetEdit { name: change.name.clone(), kind: change.kind, after: change.after.clone() };
+    let set =
+        |change: &SetChange| SetEdit { name: change.name.clone(), kind: change.kind, after: change.after.clone() };
     Edit { sets: changes.iter().map(set).collect() }
 }
 

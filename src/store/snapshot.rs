@@ -80,3 +80,9 @@ impl FromIterator<Arc<Zone>> for Zones {
         Self { tree: Tree::from_sorted(zones), depth_max }
     }
 }
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snapshot(revision {}, {} zones)", self.revision, self.zones.len())
+    }
+}

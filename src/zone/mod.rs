@@ -12,6 +12,7 @@ mod edit;
 mod fault;
 pub mod lookup;
 mod node;
+pub mod print;
 pub mod serial;
 pub mod text;
 pub mod tree;

@@ -60,7 +60,11 @@ impl Case {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let mut case =
             Case { path: path.to_owned(), name, zones: Vec::new(), settings: String::new(), steps: Vec::new() };
-        assert!(text.starts_with("; "), "{}:1: a case begins with a comment: what it shows, and of which RFC", path.display());
+        assert!(
+            text.starts_with("; "),
+            "{}:1: a case begins with a comment: what it shows, and of which RFC",
+            path.display()
+        );
         if let Err((line, fault)) = case.read(&text) {
             panic!("{}:{}: {fault}", path.display(), line + 1);
         }

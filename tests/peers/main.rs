@@ -3,7 +3,12 @@
 //! What the three agree on is what we expect of ourselves; each case in which one answers otherwise is explained in
 //! `tests/peers/differences`. `cargo test --test peers`; `CASE=wildcard` takes only the files with that in their path;
 //! `FILL=1` writes into cases without expectation (`ask NAME TYPE` and no more) what at least two peers agree on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop there"
+)]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -84,15 +89,18 @@ fn ask_peers(cases: &[Case]) -> Vec<Finding> {
 
 fn ask_peers_one(case: &Case) -> Vec<Finding> {
     let outcomes: Vec<(Peer, Result<Vec<Outcome>, String>)> = std::thread::scope(|scope| {
-        let asking: Vec<_> =
-            PEERS.iter().map(|peer| (*peer, scope.spawn(|| ask_peer(*peer, case)))).collect();
+        let asking: Vec<_> = PEERS.iter().map(|peer| (*peer, scope.spawn(|| ask_peer(*peer, case)))).collect();
         asking.into_iter().map(|(peer, outcomes)| (peer, outcomes.join().unwrap())).collect()
     });
     if std::env::var("FILL").is_ok() {
         fill(case, &outcomes);
     }
-    let finding = |peer, line, ask: &str, differences| {
-        Finding { case: case.name.clone(), line, ask: ask.to_owned(), peer, differences }
+    let finding = |peer, line, ask: &str, differences| Finding {
+        case: case.name.clone(),
+        line,
+        ask: ask.to_owned(),
+        peer,
+        differences,
     };
     let mut findings = Vec::new();
     for (peer, outcomes) in outcomes {
