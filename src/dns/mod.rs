@@ -1,7 +1,7 @@
 //! Questions in, answers out: the name server's sockets, threads and limits around one function.
 //!
 //! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each UDP socket has a thread that
-//! reads and sends in batches ([`udp`]); each worker has a thread for TCP connections ([`stream`]). All of them call the
+//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`stream`). All of them call the
 //! same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
 //! is missing here on purpose: a queue between reading and answering, a lock, a task for each packet.
 
