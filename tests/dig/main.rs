@@ -2,7 +2,12 @@
 //!
 //! `cargo test --test dig`. Needs dig, drill, kdig, unbound, nsd, named, ip and unshare, which `tests/setup` installs, and
 //! the right to make a network namespace (root, or unprivileged user namespaces). One file for each theme.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop there"
+)]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -10,6 +15,7 @@ mod network;
 mod options;
 mod others;
 #[path = "../dns/ours.rs"]
+#[allow(dead_code, reason = "the function is for the cases, the server for both")]
 mod ours;
 mod resolver;
 mod tools;

@@ -54,7 +54,8 @@ pub(crate) struct World {
     _resolver: Running,
     _top_level: Running,
     _root: Running,
-    _folder: tempfile::TempDir,
+    /// Settings and logs, and `hints`: where the root is.
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
@@ -63,17 +64,18 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         run("ip", &["link", "set", "lo", "up"]);
+        // BIND listens only on addresses that an interface has by name.
+        run("ip", &["address", "add", "127.0.0.3/32", "dev", "lo"]);
         write(path.join("resolv.conf"), format!("nameserver {RESOLVER}\n")).unwrap();
         run("mount", &["--bind", &path.join("resolv.conf").to_string_lossy(), "/etc/resolv.conf"]);
         let root = start_root(path);
         let top_level = start_top_level(path);
         let ours = start_ours();
         let resolver = start_resolver(path);
-        let world = World { ours, _resolver: resolver, _top_level: top_level, _root: root, _folder: folder };
         for server in [ROOT, "127.0.0.3", OURS, OURS_TOO, RESOLVER] {
             wait_for(server, path);
         }
-        world
+        World { ours, _resolver: resolver, _top_level: top_level, _root: root, folder }
     }
 }
 
@@ -129,7 +131,7 @@ fn start_ours() -> Handle {
 /// As strict as it gets: only as many labels as needed, mixed case in every question.
 fn start_resolver(folder: &Path) -> Running {
     let hints = folder.join("hints");
-    write(&hints, format!(". 86400 NS a.root.\na.root. 86400 A {ROOT}\n")).unwrap();
+    write(&hints, format!(". 86400 IN NS a.root.\na.root. 86400 IN A {ROOT}\n")).unwrap();
     let settings = folder.join("unbound.conf");
     let text = format!(
         "server:\n  interface: {RESOLVER}\n  username: \"\"\n  chroot: \"\"\n  directory: \"{0}\"\n  pidfile: \"\"\n  \

@@ -29,7 +29,9 @@ fn run(program: &str, words: &str) -> Told {
     let output = Command::new(program).args(words.split_whitespace()).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}: run tests/setup, which installs it"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    // The first line repeats the command: what is looked for there would always be found.
+    let lines = text.lines().filter(|line| !line.starts_with("; <<>>"));
+    let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     Told { command: format!("{program} {words}"), text, lines }
 }
 
