@@ -23,6 +23,7 @@ mod walk;
 
 use network::World;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// One test to libtest, since all share one world; each theme is run and told of, also after another has failed.
 #[test]
@@ -34,8 +35,9 @@ fn resolvers_and_tools_get_on_with_us() {
     let world = World::start();
     let mut failed = Vec::new();
     for (name, theme) in THEMES {
+        let start = Instant::now();
         match catch_unwind(AssertUnwindSafe(|| theme(&world))) {
-            Ok(()) => println!("    {name} ... ok"),
+            Ok(()) => println!("    {name} ... ok ({} ms)", start.elapsed().as_millis()),
             Err(_) => failed.push(name),
         }
     }
