@@ -161,3 +161,6 @@ impl Here {
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }
 }
+
+#[cfg(test)]
+mod tests;
