@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop right there")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -380,6 +380,34 @@ fn a_client_that_does_not_read_is_cut_and_costs_the_others_nothing() {
 }
 
 #[test]
+fn a_client_that_reads_late_but_in_time_gets_everything_and_may_stay() {
+    let limit = millis(1_000);
+    let server = Server::start(with_tcp(Tcp { write: limit, ..Tcp::default() }));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(65_536).unwrap();
+    socket.connect(&server.address().into()).unwrap();
+    let mut late = Client::new(socket.into());
+    let (message, mut sent, mut moved) = (framed(&query(7)), 0, Instant::now());
+    let many = message.repeat(1_000);
+    late.0.set_nonblocking(true).unwrap();
+    while moved.elapsed() < millis(50) {
+        match late.0.write(&many[sent % many.len()..]) {
+            Ok(count) => (sent, moved) = (sent + count, Instant::now()),
+            Err(fault) => assert_eq!(fault.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    late.0.set_nonblocking(false).unwrap();
+    let (mut writer, rest) = (late.0.try_clone().unwrap(), many[sent % many.len()..].to_vec());
+    let count = (sent + rest.len()) / message.len();
+    scope(|scope| {
+        scope.spawn(move || writer.write_all(&rest).unwrap());
+        (0..count).for_each(|_| check(&late.receive(), 7));
+    });
+    sleep(limit + millis(300)); // the limit of the stall that is over must not end the connection
+    late.ask(8);
+}
+
+#[test]
 fn one_network_has_a_limit() {
     let server = Server::start(with_tcp(Tcp { connections_per_client_max: 2, ..Tcp::default() }));
     let (mut first, mut second) = (server.connect(), server.connect());
@@ -456,10 +484,13 @@ fn sockets_of_somebody_else_are_shared_by_the_workers() {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = udp.local_addr().unwrap();
     let tcp = TcpListener::bind(address).unwrap();
-    let sockets = Sockets::adopt(vec![udp], vec![tcp]).unwrap();
+    let (both, more) = (UdpSocket::bind("[::]:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let both_families = both.local_addr().unwrap();
+    let sockets = Sockets::adopt(vec![udp, both, more], vec![tcp]).unwrap();
     let server = Server::start_on(sockets, &Settings { workers: 3, ..settings() });
-    assert_eq!(server.handle.addresses(), [address]);
+    assert_eq!(server.handle.addresses()[..2], [address, both_families]);
     (0..20).for_each(|_| canary(address));
     (0..20).for_each(|id| server.connect().ask(id));
-    assert_eq!(address.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    canary(SocketAddr::new([127, 0, 0, 3].into(), both_families.port()));
+    assert_eq!(server.handle.stop().tcp_accepted, 20);
 }

@@ -1,51 +1,57 @@
-//! One change of a zone: committed, and reported in the same words whichever way it came.
+//! One change of a zone: tried or made, and reported in the same words whichever way it came.
+
+use std::sync::Arc;
 
 use super::difference;
 use super::problem::{Problem, ZoneFault};
 use super::types::{Difference, ZoneChange, plain};
-use crate::store::{Actor, Change, Done, Refused, Store};
-use crate::zone::Zone;
+use crate::store::{Actor, Change, Refused, Snapshot, Store};
+use crate::wire::Name;
 
-/// A zone before and after.
-pub(super) struct Report<'a> {
-    /// The zone as it is served.
-    pub(super) before: Option<&'a Zone>,
-    /// The zone as it is to be.
-    pub(super) after: Option<&'a Zone>,
-    /// The revision that `before` was read at.
-    pub(super) revision: u64,
-}
-
-impl Report<'_> {
-    /// What lies between. Each record is named only in a dry run: of a million, nobody reads the list otherwise.
-    pub(super) fn make(&self, dry_run: bool) -> ZoneChange {
-        let mut differences = Vec::new();
-        let mut changed = false;
-        let count = difference::between(self.before, self.after, &mut |step| {
-            changed = true;
-            if dry_run {
-                differences.push(Difference { sign: step.sign, record: step.line() });
-            }
-        });
-        ZoneChange {
-            zone: self.before.or(self.after).map(|zone| plain(zone.apex())).unwrap_or_default(),
-            changed,
-            dry_run,
-            revision: self.revision,
-            serial_before: self.before.map(Zone::serial),
-            serial_after: self.after.map(Zone::serial),
-            added: count.added,
-            altered: count.altered,
-            removed: count.removed,
-            differences,
-            warnings: Vec::new(),
-        }
+/// Makes a change of the zone `apex`, or only tries it: a dry run takes the same way up to the last step. When a real
+/// one returns, the change is on the disk and served. Blocks: for a blocking thread.
+pub(super) fn make(
+    store: &Store,
+    apex: &Name,
+    change: Change,
+    dry_run: bool,
+    actor: Actor,
+) -> Result<ZoneChange, Problem> {
+    let before = store.snapshot();
+    let after = before.after(&change).map_err(|refused| refusal(&refused))?;
+    let mut report = report(apex, &before, &after, dry_run);
+    if !dry_run {
+        // Somebody else's change may come in between; revision and serial are then those that were really given.
+        let done = store.commit(change, actor).map_err(|refused| refusal(&refused))?;
+        (report.changed, report.revision, report.serial_after) = (done.changed, done.revision, done.serial);
     }
+    Ok(report)
 }
 
-/// Commits; when it returns, the change is on the disk and served. Blocks: for a blocking thread.
-pub(super) fn commit(store: &Store, change: Change, actor: Actor) -> Result<Done, Problem> {
-    store.commit(change, actor).map_err(|refused| refusal(&refused))
+/// What lies between. Each record is named only in a dry run: of a million, nobody reads the list otherwise.
+fn report(apex: &Name, before: &Snapshot, after: &Snapshot, dry_run: bool) -> ZoneChange {
+    let zone = |snapshot: &Snapshot| snapshot.zones.get(apex.borrow()).map(Arc::clone);
+    let (old, new) = (zone(before), zone(after));
+    let (mut changed, mut differences) = (false, Vec::new());
+    let count = difference::between(old.as_deref(), new.as_deref(), &mut |step| {
+        changed = true;
+        if dry_run {
+            differences.push(Difference { sign: step.sign, record: step.line() });
+        }
+    });
+    ZoneChange {
+        zone: plain(apex.borrow()),
+        changed,
+        dry_run,
+        revision: before.revision,
+        serial_before: old.map(|zone| zone.serial()),
+        serial_after: new.map(|zone| zone.serial()),
+        added: count.added,
+        altered: count.altered,
+        removed: count.removed,
+        differences,
+        warnings: Vec::new(),
+    }
 }
 
 fn refusal(refused: &Refused) -> Problem {

@@ -53,7 +53,7 @@ pub struct ZoneChange {
     pub changed: bool,
     /// Whether this only says what would change.
     pub dry_run: bool,
-    /// The revision after the change.
+    /// The revision after the change; of a dry run, the revision it was tried at.
     pub revision: u64,
     /// The serial before; none for a new zone.
     pub serial_before: Option<u32>,

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 
-use super::change::{self, Report};
+use super::change;
 use super::extract::{DryRun, ZoneName};
 use super::socket::Caller;
 use super::types::{ZoneChange, plain};
@@ -53,16 +53,8 @@ fn import(admin: &Admin, apex: Name, text: Vec<u8>, dry_run: bool, actor: Actor)
     let Some(zone) = checked.zone else {
         return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
     };
-    let snapshot = admin.store.snapshot();
-    let before = snapshot.zones.get(apex.borrow()).map(Arc::as_ref);
-    let mut report = Report { before, after: Some(&zone), revision: snapshot.revision }.make(dry_run);
-    report.warnings = warnings;
-    if !dry_run {
-        let done = change::commit(&admin.store, Change::PutZone { zone }, actor)?;
-        (report.revision, report.changed) = (done.revision, done.changed);
-        report.serial_after = done.serial.or(report.serial_after);
-    }
-    Ok(report)
+    let change = change::make(&admin.store, &apex, Change::PutZone { zone }, dry_run, actor)?;
+    Ok(ZoneChange { warnings, ..change })
 }
 
 fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 
-use super::change::{self, Report};
+use super::change;
 use super::extract::{DryRun, ZoneName};
 use super::socket::Caller;
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
@@ -36,16 +36,6 @@ pub(super) async fn delete(
     DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
 ) -> Result<Json<ZoneChange>, Problem> {
-    blocking(move || {
-        let snapshot = admin.store.snapshot();
-        let before = snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?;
-        let report = Report { before: Some(before), after: None, revision: snapshot.revision };
-        let mut report = report.make(dry_run);
-        if !report.dry_run {
-            let done = change::commit(&admin.store, Change::DeleteZone { apex }, caller.actor())?;
-            report.revision = done.revision;
-        }
-        Ok(Json(report))
-    })
-    .await
+    let change = Change::DeleteZone { apex: apex.clone() };
+    blocking(move || change::make(&admin.store, &apex, change, dry_run, caller.actor()).map(Json)).await
 }

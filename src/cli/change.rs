@@ -87,14 +87,15 @@ fn printed(zone: &Zone) -> io::Result<Vec<u8>> {
 /// What a change did, in one line.
 fn summary(change: &ZoneChange) -> String {
     let ZoneChange { zone, added, altered, removed, .. } = change;
-    let would = if change.dry_run { "would be " } else { "" };
+    let would = |verb: &str| if change.dry_run { format!("would {verb} ") } else { String::new() };
     match (change.changed, change.serial_before, change.serial_after) {
         (false, ..) => format!("{zone}: nothing changed"),
         (true, Some(before), Some(after)) => {
-            format!("{zone}: {added} {would}added, {altered} changed, {removed} removed, serial {before} -> {after}")
+            let would = would("have");
+            format!("{zone}: {would}{added} added, {altered} changed, {removed} removed, serial {before} -> {after}")
         }
-        (true, None, Some(after)) => format!("{zone}: {would}new, {}, serial {after}", count(*added, "record")),
-        (true, _, None) => format!("{zone}: {would}deleted, {}", count(*removed, "record")),
+        (true, None, Some(after)) => format!("{zone}: {}new, {}, serial {after}", would("be"), count(*added, "record")),
+        (true, _, None) => format!("{zone}: {}deleted, {}", would("be"), count(*removed, "record")),
     }
 }
 
@@ -162,7 +163,10 @@ mod tests {
     fn a_change_is_told_in_one_line() {
         let told = |before, after, dry_run| summary(&change(before, after, dry_run));
         assert_eq!(told(Some(5), Some(6), false), "home.example: 3 added, 1 changed, 2 removed, serial 5 -> 6");
-        assert_eq!(told(Some(5), Some(6), true), "home.example: 3 would be added, 1 changed, 2 removed, serial 5 -> 6");
+        assert_eq!(
+            told(Some(5), Some(6), true),
+            "home.example: would have 3 added, 1 changed, 2 removed, serial 5 -> 6"
+        );
         assert_eq!(told(None, Some(6), false), "home.example: new, 3 records, serial 6");
         assert_eq!(told(Some(5), None, false), "home.example: deleted, 2 records");
         assert_eq!(

@@ -102,9 +102,7 @@ impl Door {
 
     /// Leaves; an open store is closed, which writes what it still holds back.
     pub(super) async fn close(self) -> Result<(), Stop> {
-        let Self::Here(here, store) = self else { return Ok(()) };
-        drop(here);
-        let Some(store) = Arc::into_inner(store) else { return Ok(()) };
+        let Self::Here(_, store) = self else { return Ok(()) };
         match tokio::task::spawn_blocking(move || store.close()).await {
             Ok(()) => Ok(()),
             Err(fault) => Err(Stop::failed(format!("closing the store broke off: {fault}"), "")),

@@ -11,9 +11,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::logging::{self, Log};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, develop};
+use crate::api;
 use crate::api::system_reason;
+use crate::dns;
 use crate::store::Store;
-use crate::{api, dns};
 
 /// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);

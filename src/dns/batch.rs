@@ -206,7 +206,8 @@ impl Batch {
         refused
     }
 
-    /// The source address of packet `i`; none for a port of 0, which nobody can be answered at.
+    /// The source address of packet `i`; none for a port of 0, which nobody can be answered at. On a socket that somebody
+    /// else bound for both families, an IPv4 client wears an IPv6 address; it counts as what it is.
     #[inline]
     fn peer(&self, i: usize) -> Option<IpAddr> {
         // SAFETY: `i` is under `BATCH`. `sockaddr_in` is smaller than `sockaddr_in6`, is aligned no more strictly, starts
@@ -221,7 +222,7 @@ impl Batch {
                 }
                 libc::AF_INET6 => {
                     let address = Ipv6Addr::from((*peer).sin6_addr.s6_addr);
-                    ((*peer).sin6_port != 0).then_some(address.into())
+                    ((*peer).sin6_port != 0).then_some(address.to_canonical())
                 }
                 _ => None,
             }
@@ -373,6 +374,22 @@ mod tests {
         client.send_to(b"hello", asked).unwrap();
         serve(&mut batch, &server, 1);
         assert_eq!(client.recv_from(&mut [0; 16]).unwrap(), (5, asked));
+    }
+
+    #[test]
+    fn an_ipv4_client_counts_as_one_even_on_a_socket_for_both_families() {
+        let (server, client) = (socket("[::]:0"), socket("127.0.0.1:0"));
+        let port = server.local_addr().unwrap().port();
+        client.send_to(b"hello", ("127.0.0.1", port)).unwrap();
+        let mut batch = Batch::new(512, true);
+        assert_eq!(batch.receive(&server).unwrap(), 1);
+        let mut peers = Vec::new();
+        batch.answer(|packet, peer, reply| {
+            peers.push(peer);
+            echo(packet, peer, reply)
+        });
+        assert_eq!((peers, batch.send(&server)), (vec![IpAddr::from(Ipv4Addr::LOCALHOST)], 0));
+        assert_eq!(client.recv_from(&mut [0; 16]).unwrap(), (5, ([127, 0, 0, 1], port).into()));
     }
 
     #[test]

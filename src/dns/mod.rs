@@ -160,7 +160,7 @@ fn start_with(
     let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
     for place in places {
         for (number, socket) in place.udp.into_iter().enumerate() {
-            udp::prepare(&socket)?;
+            udp::prepare(&socket, settings.udp_buffer_size)?;
             let (answers, stop) = (answers(handle.threads.len()), Arc::clone(&handle.stop));
             handle.spawn(format!("dns udp {number}"), move || udp::serve(&socket, answers, &stop))?;
         }
@@ -226,5 +226,49 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpStream, UdpSocket};
+
+    use super::*;
+
+    /// Gives back what it gets, but for what begins with an exclamation mark.
+    fn explosive(packet: &[u8], _: Peer, _: Moment, _: &Snapshot, _: &Policy, _: &Stats, reply: &mut [u8]) -> Verdict {
+        assert!(!packet.starts_with(b"!"), "on purpose");
+        reply[..packet.len()].copy_from_slice(packet);
+        Verdict::Reply(packet.len())
+    }
+
+    #[test]
+    fn a_panic_ends_one_query_and_neither_its_neighbours_nor_the_thread() {
+        let settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Settings::default() };
+        let sockets = Sockets::bind(&settings).unwrap();
+        let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let handle = start_with(explosive, sockets, &settings, &[0; 16], snapshots).unwrap();
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        udp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        for packet in ["!1", "one", "!2", "!3", "two"] {
+            udp.send_to(packet.as_bytes(), handle.addresses()[0]).unwrap();
+        }
+        for expected in [b"one", b"two"] {
+            let mut reply = [0; 3];
+            assert_eq!((udp.recv(&mut reply).unwrap(), &reply), (3, expected));
+        }
+        let mut tcp = TcpStream::connect(handle.addresses()[0]).unwrap();
+        tcp.write_all(b"\0\x02!1\0\x03one\0\x02!2\0\x03two").unwrap();
+        let mut replies = [0; 10];
+        tcp.read_exact(&mut replies).unwrap();
+        assert_eq!(&replies, b"\0\x03one\0\x03two");
+        assert_eq!(handle.stop().panics, 5);
+    }
+
+    #[test]
+    fn moments_do_not_go_back() {
+        let moments: Vec<_> = (0..1_000).map(|_| Moment::now().micros).collect();
+        assert!(moments.is_sorted());
     }
 }

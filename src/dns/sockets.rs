@@ -85,11 +85,8 @@ impl Place {
     fn bind_both(address: SocketAddr, settings: &Settings) -> Result<Self, StartFault> {
         let threads = settings.worker_count();
         let fault = |transport| move |fault| StartFault::Bind { address, transport, fault };
-        let udp: Vec<UdpSocket> = siblings(address, threads, |address| udp_socket(address, settings.udp_buffer_size))
-            .map_err(fault("UDP"))?
-            .into_iter()
-            .map(Into::into)
-            .collect();
+        let udp: Vec<UdpSocket> =
+            siblings(address, threads, udp_socket).map_err(fault("UDP"))?.into_iter().map(Into::into).collect();
         let address = udp.first().map_or(Ok(address), UdpSocket::local_addr).map_err(fault("UDP"))?;
         let tcp = siblings(address, threads, tcp_socket).map_err(fault("TCP"))?;
         for socket in &tcp {
@@ -127,25 +124,20 @@ fn siblings(
     Ok(sockets)
 }
 
-fn udp_socket(address: SocketAddr, buffer_size: u32) -> io::Result<Socket> {
+fn udp_socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // The kernel silently gives as much of this as it allows.
-    socket.set_recv_buffer_size(buffer_size as usize)?;
-    socket.set_send_buffer_size(buffer_size as usize)?;
     Ok(socket)
 }
 
-/// What is set here is inherited by every accepted connection, and costs no system call there.
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?; // or a restart would wait for the last connections of the server before
-    socket.set_tcp_nodelay(true)?; // replies are written whole; nothing would be gained by holding one back
     Ok(socket)
 }
 

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 use super::answers::Answers;
 use super::batch::Batch;
 use super::{Transport, batch};
@@ -23,8 +25,11 @@ const NAP: Duration = Duration::from_millis(250);
 /// How long a thread waits after the kernel would not let it read: it may be out of memory for a moment.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Makes a bound socket ready for [`serve`].
-pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+/// Makes a bound socket ready for [`serve`]. `buffer_size`: octets in each direction; the kernel gives what it allows.
+pub(super) fn prepare(socket: &UdpSocket, buffer_size: u32) -> io::Result<()> {
+    let options = SockRef::from(socket);
+    options.set_recv_buffer_size(buffer_size as usize)?;
+    options.set_send_buffer_size(buffer_size as usize)?;
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(NAP))?;
     socket.set_write_timeout(Some(NAP))?;
@@ -39,7 +44,7 @@ pub(super) fn serve(socket: &UdpSocket, mut answers: Answers, stop: &AtomicBool)
     let mut complained = false;
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(socket) {
-            Ok(_) => turn(&mut batch, &mut answers, socket),
+            Ok(_) => answer_batch(&mut batch, &mut answers, socket),
             Err(fault) if is_nothing(&fault) => answers.refresh(),
             Err(fault) => {
                 if !std::mem::replace(&mut complained, true) {
@@ -57,7 +62,7 @@ fn is_nothing(fault: &io::Error) -> bool {
 }
 
 /// Answers one batch. A panic ends one query, not the thread; catching it costs nothing as long as there is none.
-fn turn(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
+fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
     let turn = answers.turn();
     while !batch.is_done() {
         let outcome = catch_unwind(AssertUnwindSafe(|| {

@@ -8,7 +8,7 @@ use crate::zone::{Edit, Zone, node_difference, serial};
 
 use super::change::Change;
 use super::fault::Refused;
-use super::snapshot::Zones;
+use super::snapshot::{Snapshot, Zones};
 
 /// What a change makes of the state.
 pub(super) struct Applied {
@@ -49,6 +49,15 @@ pub(super) fn apply(zones: &Zones, change: &Change) -> Result<Applied, Refused> 
         Change::PutZone { zone } => Ok(put(zones, zone)),
         Change::EditZone { apex, edit } => change_zone(zones, apex, edit),
         Change::DeleteZone { apex } => delete(zones, apex),
+    }
+}
+
+impl Snapshot {
+    /// What a change would make of this state, were it committed now; nothing is kept.
+    pub fn after(&self, change: &Change) -> Result<Self, Refused> {
+        let applied = apply(&self.zones, change)?;
+        let revision = self.revision + u64::from(applied.changed());
+        Ok(Self { revision, zones: applied.zones })
     }
 }
 
@@ -124,4 +133,74 @@ fn differs(old: &Zone, new: &Zone, name: NameRef<'_>) -> bool {
     let mut differs = false;
     node_difference(old.node(name), new.node(name), &mut |_, _| differs = true);
     differs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::codec::tests::zone;
+    use crate::wire::Kind;
+    use crate::zone::{SetData, SetEdit};
+
+    fn serial(applied: &Applied) -> (bool, Option<u32>) {
+        (applied.changed(), applied.after.as_ref().map(|zone| zone.serial()))
+    }
+
+    fn put(zones: &Zones, serial: u32, texts: &[(&str, &str)]) -> Applied {
+        apply(zones, &Change::PutZone { zone: Arc::new(zone("example.org", serial, texts)) }).unwrap()
+    }
+
+    fn edit(zones: &Zones, sets: Vec<SetEdit>) -> Result<Applied, Refused> {
+        apply(zones, &Change::EditZone { apex: "Example.ORG.".parse().unwrap(), edit: Edit { sets } })
+    }
+
+    fn text(name: &str, text: Option<&str>) -> SetEdit {
+        let data = |text: &str| [&[text.len() as u8], text.as_bytes()].concat().into();
+        let after = text.map(|text| SetData::new(Kind::TXT, 300, vec![data(text)]));
+        SetEdit { name: name.parse().unwrap(), kind: Kind::TXT, after }
+    }
+
+    fn soa(serial: u32) -> SetEdit {
+        let zone = zone("example.org", serial, &[]);
+        let after = zone.apex_node().set(Kind::SOA).map(|set| set.to_data());
+        SetEdit { name: zone.apex().to_name(), kind: Kind::SOA, after }
+    }
+
+    #[test]
+    fn the_serial_of_a_zone_that_is_put() {
+        let zones = put(&Zones::default(), 7, &[("a", "x")]);
+        assert_eq!(serial(&zones), (true, Some(7)));
+        let zones = zones.zones;
+        assert_eq!(serial(&put(&zones, 7, &[("a", "x")])), (false, Some(7)), "the same");
+        assert_eq!(serial(&put(&zones, 3, &[("a", "x")])), (false, Some(7)), "the same with an older serial");
+        assert_eq!(serial(&put(&zones, 9, &[("a", "x")])), (true, Some(9)), "a newer serial alone");
+        assert_eq!(serial(&put(&zones, 9, &[("a", "y")])), (true, Some(9)));
+        assert_eq!(serial(&put(&zones, 7, &[("a", "y")])), (true, Some(8)));
+        assert_eq!(serial(&put(&zones, 3, &[("a", "y")])), (true, Some(8)));
+        assert_eq!(serial(&put(&zones, 7 + (1 << 31), &[("a", "y")])), (true, Some(8)), "no order, so not newer");
+    }
+
+    #[test]
+    fn the_serial_of_an_edit() {
+        let zones = put(&Zones::default(), u32::MAX, &[("a", "x")]).zones;
+        let edited = |sets| serial(&edit(&zones, sets).unwrap());
+        assert_eq!(edited(vec![]), (false, Some(u32::MAX)));
+        assert_eq!(edited(vec![text("a.example.org", Some("x")), text("b.example.org", None)]), (false, Some(u32::MAX)));
+        assert_eq!(edited(vec![text("A.example.org", Some("y")), text("b.example.org", Some("z"))]), (true, Some(1)));
+        assert_eq!(edited(vec![text("a.example.org", None), soa(5)]), (true, Some(5)));
+        assert_eq!(edited(vec![text("a.example.org", None), soa(u32::MAX - 1)]), (true, Some(1)));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let none = Zones::default();
+        let apex: Name = "example.org.".parse().unwrap();
+        let no_zone = Some(Refused::NoSuchZone(apex.clone()));
+        assert_eq!(apply(&none, &Change::DeleteZone { apex: apex.clone() }).err(), no_zone);
+        assert_eq!(edit(&none, vec![]).err(), no_zone);
+        let zones = put(&none, 1, &[]).zones;
+        assert!(matches!(edit(&zones, vec![text("example.com", Some("x"))]), Err(Refused::Unsound(_))));
+        let gone = apply(&zones, &Change::DeleteZone { apex }).unwrap();
+        assert_eq!((serial(&gone), gone.zones.len()), ((true, None), 0));
+    }
 }

@@ -111,9 +111,19 @@ pub(super) fn aside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Creates a directory that only its owner can enter, and those above it that are missing.
+/// Creates a directory that only its owner can enter, and those above it that are missing, and makes their names
+/// durable.
 pub(super) fn create_directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_directory(parent)?;
+    fs::DirBuilder::new().mode(0o700).create(path)?;
+    File::open(parent)?.sync_all()
 }
 
 /// Removes what an interrupted [`Medium::replace`] left in a directory.

@@ -164,6 +164,6 @@ impl Drop for Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({:?})", self.snapshot())
+        write!(f, "Store(revision {})", self.snapshot().revision)
     }
 }

@@ -46,6 +46,13 @@ impl Draft {
         Self { origin: origin.borrow().to_lower(), records: Vec::new(), arena: Vec::new(), last_owner: (0, 0) }
     }
 
+    /// Makes room for what a zone file of `text_size` octets holds: growing by moving would need half as much memory
+    /// again. Room that is not used is never touched and so costs none.
+    pub fn reserve(&mut self, text_size: usize) {
+        self.records.reserve(text_size / size_of::<Record>());
+        self.arena.reserve(text_size);
+    }
+
     /// The apex, in lower case.
     pub fn origin(&self) -> NameRef<'_> {
         self.origin.borrow()

@@ -79,7 +79,7 @@ impl Home {
             self.command(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = follow(child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let mut server = Server { child, lines, heard: Vec::new(), address: ([127, 0, 0, 1], 0).into() };
-        let told = server.hear(|line| line.starts_with("DNS ") || line.contains("addresses="));
+        let told = server.hear(|line| line.starts_with("DNS ") || line.contains("addresses"));
         let address = told.split([' ', '"', '=', ',']).find_map(|word| word.parse().ok());
         server.address = address.unwrap_or_else(|| panic!("no address in {told}"));
         if told.starts_with("DNS ") {

@@ -36,7 +36,7 @@ fn life_of_a_zone(home: &Home) {
               -www.home.example. 300 IN A 192.0.2.1\n\
               +www.home.example. 300 IN A 192.0.2.2\n"
             .into(),
-        err: "home.example: would be 1 added, 1 changed, 0 removed, serial 5 -> 6\n".into(),
+        err: "home.example: would have 1 added, 1 changed, 0 removed, serial 5 -> 6\n".into(),
     };
     assert_eq!(home.run(&["zone", "diff", file]), expected);
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A running program; ended, and waited for, on drop.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Running {
         }
     }
 
-    /// Panics when the program has ended by itself.
+    /// Whether the program has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
@@ -52,12 +53,15 @@ impl Drop for Running {
     }
 }
 
-/// A port nobody listens on just now, for UDP and TCP.
+/// A port nobody listens on just now, for UDP and TCP: below those that the kernel gives to clients, or one of them
+/// might take it before the program that it is meant for.
 pub(crate) fn free_port() -> u16 {
-    for _ in 0..100 {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = udp.local_addr().unwrap().port();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() * 97;
+    for _ in 0..1_000 {
+        let port = 10_000 + ((first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
+        let address = (Ipv4Addr::LOCALHOST, port);
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
             return port;
         }
     }

@@ -54,13 +54,13 @@ impl Line {
     }
 }
 
-/// `*` stands for any text; a name that begins with a literal `*` is matched by it as well.
+/// `*` stands for any text, `?` for one character.
 fn stands_for(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => {
-            let Some(after) = text.strip_prefix(start) else { return false };
-            (0..=after.len()).any(|at| after.get(at..).is_some_and(|after| stands_for(rest, after)))
-        }
+    match (pattern.as_bytes(), text.as_bytes()) {
+        ([], []) => true,
+        ([b'*', ..], _) => (0..=text.len()).any(|at| text.get(at..).is_some_and(|rest| stands_for(&pattern[1..], rest))),
+        ([b'?', ..], [_, ..]) => stands_for(&pattern[1..], &text[1..]),
+        ([one, ..], [other, ..]) if one == other => stands_for(&pattern[1..], &text[1..]),
+        _ => false,
     }
 }

@@ -17,10 +17,12 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 mod fault;
 
 use super::logging;
+use crate::api;
 use crate::api::system_reason;
+use crate::dns;
+use crate::store;
 use crate::zone::Fault;
 use crate::zone::text::{self, Source};
-use crate::{api, dns, store};
 
 /// Where the settings file is looked for when the command line names none.
 const USUAL_FILES: [&str; 2] = ["freehold.toml", "/etc/freehold/freehold.toml"];

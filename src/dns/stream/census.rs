@@ -72,7 +72,7 @@ impl Census {
         }
     }
 
-    /// How long a connection may wait for its next query: less, the fewer are left (RFC 9210, section 4.3).
+    /// How long a connection may wait for its next query: less, the fewer are left (RFC 7766, section 6.2.3).
     pub(in crate::dns) fn idle(&self) -> Duration {
         let (open, all) = (u64::from(self.open.load(Ordering::Relaxed)), u64::from(self.open_max));
         let share = match 8 * open {

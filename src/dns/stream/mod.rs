@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -37,8 +38,9 @@ use census::Entrance;
 use connection::{Buffers, Connection};
 use seats::{Seats, Waiting};
 
-/// How long no connection is accepted after the kernel could not hand one over.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
+/// frees a descriptor, a server that has run out of them still serves newcomers.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How long connections may take to get rid of their last replies when the server stops.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 /// How often it is looked whether they have.
@@ -102,7 +104,9 @@ impl Server {
     }
 }
 
+/// What is set here is inherited by every accepted connection, and costs no system call there.
 fn listener(listener: net::TcpListener) -> io::Result<TcpListener> {
+    SockRef::from(&listener).set_tcp_nodelay(true)?; // replies are written together; holding them back gains nothing
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
@@ -153,7 +157,7 @@ impl Worker {
 
     /// Gives a connection a seat and a task, or closes it.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let address = peer.ip();
+        let address = peer.ip().to_canonical();
         let entrance = self.answers.borrow().policy().census().enter(address);
         let room = match entrance {
             Entrance::Free => true,

@@ -12,21 +12,42 @@ pub(super) fn parse(words: &mut Words<'_>, wire: &mut Vec<u8>, least: usize) -> 
     if least > 0 && words.is_empty() {
         return words.take(LABEL).map(|_| ());
     }
-    let mut windows = [[0u8; 32]; 256];
-    let mut sizes = [0u8; 256];
+    let again = words.clone();
+    let mut low = [0; 32];
+    let mut has_high = false;
     while !words.is_empty() {
-        let [window, bit] = kind(words.take_plain(LABEL)?)?.0.to_be_bytes();
-        let (window, at) = (usize::from(window), usize::from(bit / 8));
-        windows[window][at] |= 0x80 >> (bit % 8);
-        sizes[window] = sizes[window].max(bit / 8 + 1);
-    }
-    for (window, size) in (0..=u8::MAX).zip(sizes) {
-        if size > 0 {
-            wire.extend([window, size]);
-            wire.extend_from_slice(&windows[usize::from(window)][..usize::from(size)]);
+        match kind(words.take_plain(LABEL)?)?.0.to_be_bytes() {
+            [0, bit] => set(&mut low, bit),
+            _ => has_high = true,
         }
     }
+    push_window(0, &low, wire);
+    if has_high { parse_high(again, wire) } else { Ok(()) }
+}
+
+/// The windows behind the first, which few records have: 8 KiB of bits would cost all the others too much.
+fn parse_high(mut words: Words<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+    let mut windows = [[0; 32]; 256];
+    while !words.is_empty() {
+        let [window, bit] = kind(words.take_plain(LABEL)?)?.0.to_be_bytes();
+        set(&mut windows[usize::from(window)], bit);
+    }
+    for (window, bits) in (0..=u8::MAX).zip(&windows).skip(1) {
+        push_window(window, bits, wire);
+    }
     Ok(())
+}
+
+fn set(bits: &mut [u8; 32], bit: u8) {
+    bits[usize::from(bit / 8)] |= 0x80 >> (bit % 8);
+}
+
+/// Appends a window up to its last octet that is not zero; nothing, if there is none.
+fn push_window(window: u8, bits: &[u8; 32], wire: &mut Vec<u8>) {
+    if let Some(last) = bits.iter().rposition(|octet| *octet != 0) {
+        wire.extend([window, last as u8 + 1]);
+        wire.extend_from_slice(&bits[..=last]);
+    }
 }
 
 /// Whether octets are windows in ascending order, none empty, none with a zero octet at its end, and enough of them.

@@ -153,17 +153,19 @@ pub(super) fn parse_zero(words: &mut Words<'_>, wire: &mut Vec<u8>) -> bool {
 
 // ----- Base64 ---------------------------------------------------------------------------------------------
 
-fn base64_value(digit: u8) -> Option<u32> {
-    let value = match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
-}
+/// What is no digit of Base64.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each Base64 digit.
+static BASE64_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 64 {
+        values[BASE64_DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// Base64 as it comes in, digit after digit.
 #[derive(Default)]
@@ -174,6 +176,23 @@ struct Base64 {
 }
 
 impl Base64 {
+    /// Takes the groups of four digits at the start that are whole; returns how many digits that was.
+    fn take_groups(&mut self, text: &[u8], wire: &mut Vec<u8>) -> usize {
+        let mut taken = 0;
+        if self.digits + self.padding > 0 {
+            return taken;
+        }
+        for group in text.chunks_exact(4) {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|at| BASE64_VALUES[usize::from(group[at])]);
+            if a | b | c | d == NO_DIGIT {
+                break;
+            }
+            wire.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+            taken += 4;
+        }
+        taken
+    }
+
     /// Takes a digit; appends three octets with every fourth.
     fn take(&mut self, digit: u8, wire: &mut Vec<u8>) -> Option<()> {
         if digit == b'=' {
@@ -183,7 +202,10 @@ impl Base64 {
         if self.padding > 0 {
             return None;
         }
-        self.bits = self.bits << 6 | base64_value(digit)?;
+        match BASE64_VALUES[usize::from(digit)] {
+            NO_DIGIT => return None,
+            value => self.bits = self.bits << 6 | u32::from(value),
+        }
         self.digits += 1;
         if self.digits == 4 {
             wire.extend_from_slice(&self.bits.to_be_bytes()[1..]);
@@ -219,7 +241,8 @@ pub(super) fn parse_base64(
     let mut last = None;
     while !words.is_empty() {
         let word = words.take_plain(label)?;
-        for (at, digit) in word.raw.iter().enumerate() {
+        let taken = base64.take_groups(word.raw, wire);
+        for (at, digit) in word.raw.iter().enumerate().skip(taken) {
             base64.take(*digit, wire).ok_or_else(|| word.fault_within(at, 1, BASE64))?;
         }
         last = Some(word);
@@ -300,7 +323,7 @@ pub(super) fn print_hash(octets: &[u8], text: &mut String) {
 mod tests {
     use super::*;
     use crate::wire::Kind;
-    use crate::wire::rdata::proof::{fault, sound};
+    use crate::wire::rdata::proof::{fault, octets, sound};
 
     /// RFC 4034, section 5.4; RFC 8078, section 4.
     #[test]
@@ -321,6 +344,25 @@ mod tests {
         assert_eq!(fault(Kind::DS, "1 8 200"), (7, 0, What::Missing("DS digest")));
         assert_eq!(fault(Kind::DS, "1 8 200 ab cx"), (12, 1, HEX));
         assert_eq!(fault(Kind::DS, "1 8 RSA ab").2, What::Range { field: "DS digest type", max: 255 });
+    }
+
+    #[test]
+    fn digests_are_as_long_as_their_type_says() {
+        for (kind, digest_type, size) in [
+            (Kind::DS, "1 8 1", 20),
+            (Kind::DS, "1 8 2", 32),
+            (Kind::DS, "1 8 3", 32),
+            (Kind::CDS, "1 8 4", 48),
+            (Kind::SSHFP, "4 1", 20),
+            (Kind::SSHFP, "4 2", 32),
+            (Kind::ZONEMD, "1 1 1", 48),
+            (Kind::ZONEMD, "1 1 2", 64),
+        ] {
+            for wrong in [size - 1, size + 1] {
+                assert_eq!(fault(kind, &format!("{digest_type} {}", "ab".repeat(wrong))).2, DIGEST, "{kind}");
+            }
+            assert!(octets(kind, &format!("{digest_type} {}", "ab".repeat(size))).is_ok(), "{kind}");
+        }
     }
 
     /// RFC 4255, section 3.2; RFC 6698, section 2.3; RFC 8976, appendix A.1.

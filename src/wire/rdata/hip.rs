@@ -70,6 +70,8 @@ mod tests {
         let wire = octets(Kind::HIP, &text).unwrap();
         let found: Vec<_> = names(Kind::HIP, &wire).map(|found| found.name.to_string()).collect();
         assert_eq!(found, ["rvs1.example.", "rvs2.example."]);
+        assert_eq!(fault(Kind::HIP, "\\# 5 00020001 00").1, 2);
+        assert_eq!(fault(Kind::HIP, "\\# 5 01020000 00").1, 2);
         assert_eq!(fault(Kind::HIP, "2 2001g0 AA==").1, 6);
         assert_eq!(fault(Kind::HIP, "2 2001 A"), (7, 1, KEY));
         assert_eq!(fault(Kind::HIP, "2"), (1, 0, What::Missing("the host identity tag")));

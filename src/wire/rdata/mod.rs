@@ -1,6 +1,6 @@
 //! Record data: one table says which fields a type has; text, wire, compression and canonical form follow from it.
 //!
-//! [`table`] lists the types, one line each; [`field`] says what every kind of field can do: be read from words,
+//! `table.rs` lists the types, one line each; `field.rs` says what every kind of field can do: be read from words,
 //! be measured in wire format (which is also the check that it is sound), be written as text. The other files
 //! hold one family of fields each. So a new record type is a line in the table, and what is true of one type
 //! (a name is completed with the origin, a fault knows its place) is true of all.
@@ -166,4 +166,35 @@ fn spelled_names(kind: Kind, rdata: &[u8]) -> impl Iterator<Item = (usize, NameR
         }
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::proof::{fault, octets, printed};
+    use super::*;
+
+    #[test]
+    fn data_longer_than_its_length_can_say_is_refused() {
+        let full = format!("\"{}\" ", "a".repeat(255)).repeat(255); // 255 strings of 256 octets: 65,280
+        assert_eq!(octets(Kind::TXT, &format!("{full}\"{}\"", "a".repeat(254))).map(|wire| wire.len()), Ok(SIZE_MAX));
+        assert_eq!(fault(Kind::TXT, &format!("{full}\"{}\"", "a".repeat(255))), (0, 257, What::TooLong));
+        assert!(!verify(Kind::NULL, &[0; SIZE_MAX + 1]));
+    }
+
+    #[test]
+    fn data_that_is_not_sound_is_not_lost() {
+        assert_eq!(printed(Kind::A, b"\x0a\0\0"), "\\# 3 0A0000");
+        assert_eq!(printed(Kind::MX, b"\0\x0a\xc0\x0c"), "\\# 4 000AC00C");
+        assert_eq!(printed(Kind(65280), b""), "\\# 0");
+    }
+
+    /// The names a referral, an MX answer and the additional section need, in their order.
+    #[test]
+    fn names_know_their_place() {
+        let wire = octets(Kind::SOA, "ns hostmaster.example. 1 2 3 4 5").unwrap();
+        let found: Vec<_> = names(Kind::SOA, &wire).map(|found| (found.at, found.name.to_string())).collect();
+        assert_eq!(found, [(0, "ns.example.".to_owned()), (12, "hostmaster.example.".to_owned())]);
+        assert_eq!(names(Kind::TXT, b"\x01a").count(), 0);
+        assert_eq!(names(Kind(65280), b"\x01a\0").count(), 0);
+    }
 }

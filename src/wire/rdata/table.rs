@@ -86,14 +86,14 @@ layouts! {
     DNAME [Name(Lowered, "the name the subtree is redirected to")];
 
     SIG [
-        Type("SIG type covered"), Named8(&ALGORITHMS, "SIG algorithm"), U8("SIG labels"), Period("SIG original TTL"),
+        Type("SIG type covered"), Named8(&ALGORITHMS, "SIG algorithm"), U8("SIG labels"), U32("SIG original TTL"),
         Time("SIG expiration"), Time("SIG inception"), U16("SIG key tag"), Name(Lowered, "SIG signer"),
         Base64(1, "the signature")
     ];
     NXT [Name(Lowered, "NXT next name"), OldTypes];
     RRSIG [
         Type("RRSIG type covered"), Named8(&ALGORITHMS, "RRSIG algorithm"), U8("RRSIG labels"),
-        Period("RRSIG original TTL"), Time("RRSIG expiration"), Time("RRSIG inception"), U16("RRSIG key tag"),
+        U32("RRSIG original TTL"), Time("RRSIG expiration"), Time("RRSIG inception"), U16("RRSIG key tag"),
         Name(Lowered, "RRSIG signer"), Base64(1, "the signature")
     ];
 

@@ -5,7 +5,7 @@ use crate::wire::rdata::Word;
 
 use super::lexer::Entry;
 use super::reader::{Reader, Scope};
-use super::trouble::{DirectiveTrouble, Finding, HeadTrouble};
+use super::trouble::{DirectiveTrouble, Finding};
 use super::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Source, ttl};
 
 /// Every directive, as it is written.
@@ -40,7 +40,7 @@ impl Reader<'_> {
     fn change_ttl(&mut self, entry: &Entry, words: &[Word<'_>]) -> Result<(), Finding> {
         let read = argument(words, 1, entry, "the TTL").and_then(|word| {
             nothing_behind(words, 2)?;
-            ttl::parse(word.raw).map_err(|fault| Finding::word(word, HeadTrouble::Ttl(fault)))
+            ttl::parse(word.raw).map_err(|fault| Finding::word(word, DirectiveTrouble::Ttl(fault)))
         });
         match read {
             Ok(ttl) => self.ttls.directive(ttl),

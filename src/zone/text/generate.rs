@@ -225,10 +225,11 @@ impl Reader<'_> {
     /// Makes the records of a template.
     pub(super) fn generate(&mut self, scope: &Scope<'_>, entry: &Entry, words: &[Word<'_>]) -> Result<(), Finding> {
         let generator = Generator::read(entry, words)?;
-        self.generated = self.generated.saturating_add(generator.range.count());
-        if self.generated > GENERATED_MAX {
+        let generated = self.generated.saturating_add(generator.range.count());
+        if generated > GENERATED_MAX {
             return Err(Finding::word(words[1], DirectiveTrouble::TooMany));
         }
+        self.generated = generated;
         let (mut owner, mut data) = (Vec::new(), Vec::new());
         for step in generator.range.values() {
             generator.owner.write(step, &mut owner);
@@ -260,9 +261,8 @@ impl Reader<'_> {
             .set(owner_text, scope.origin.as_ref().map(Name::borrow))
             .map_err(|fault| wrong_owner(OwnerTrouble::Name(fault).into()))?;
         let mut words = Vec::new();
-        match Lexer::new(data).next(&mut words) {
-            Some(Err(broken)) => return Err(wrong_data(generated(data, broken.what.into()))),
-            Some(Ok(_)) | None => (),
+        if let Some(Err(broken)) = Lexer::new(data).next(&mut words) {
+            return Err(wrong_data(generated(data, broken.what.into())));
         }
         let kind = generator.head.kind;
         self.parse_data(scope.origin.as_ref(), kind, Words::new(&words, data.len())).map_err(|finding| {

@@ -40,6 +40,8 @@ pub(super) struct Entry {
 struct Mark {
     at: usize,
     line: u32,
+    /// Where the parenthesis stands that it is in.
+    open_at: usize,
 }
 
 /// Octets that are no entry.
@@ -58,6 +60,8 @@ pub(super) enum Breakage {
     OpenQuote,
     /// A parenthesis is not closed.
     OpenParenthesis,
+    /// A parenthesis is closed only behind the next record.
+    LateParenthesis,
     /// A parenthesis is closed that was never opened.
     StrayParenthesis,
     /// A control octet.
@@ -152,12 +156,11 @@ impl<'a> Lexer<'a> {
     }
 
     /// Goes back to the line inside the parentheses of `entry` that may be a record of its own, if that line
-    /// stands no later than `fault_at`, so that it is what did not fit.
-    pub(super) fn retry(&mut self, entry: &Entry, fault_at: usize) {
-        match entry.suspect {
-            Some(mark) if mark.at <= fault_at && self.retries < RETRIES_MAX => self.go_back(mark),
-            _ => (),
-        }
+    /// stands no later than `fault_at`, so that it is what did not fit. Returns where the parenthesis stands.
+    pub(super) fn retry(&mut self, entry: &Entry, fault_at: usize) -> Option<usize> {
+        let mark = entry.suspect.filter(|mark| mark.at <= fault_at && self.retries < RETRIES_MAX)?;
+        self.go_back(mark);
+        Some(mark.open_at)
     }
 
     /// Where `size` octets from offset `at` on stand, which lies in `entry`.
@@ -302,7 +305,7 @@ impl<'a> Lexer<'a> {
         if !starts_record || entry.suspect.is_some() {
             return false;
         }
-        entry.suspect = Some(Mark { at: self.at, line: self.line });
+        entry.suspect = Some(Mark { at: self.at, line: self.line, open_at: self.open_at });
         if self.retries < RETRIES_MAX {
             return false;
         }

@@ -119,6 +119,7 @@ impl<'r> Reader<'r> {
 
     /// Reads the file that everything starts with.
     pub(super) fn first_file(&mut self, source: Source, origin: Option<Name>) {
+        self.draft.reserve(source.text.len());
         self.files.push(source);
         self.file(0, origin, Owner::none());
     }

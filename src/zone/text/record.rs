@@ -4,12 +4,12 @@ use crate::wire::rdata::{self, What, Word, Words};
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Draft, Place};
 
-use super::lexer::Entry;
+use super::lexer::{Breakage, Entry};
 use super::reader::{Reader, Scope};
 use super::trouble::{
     DataTrouble, DirectiveTrouble, FileTrouble, Finding, HeadTrouble, OwnerTrouble, Trouble, ZoneTrouble,
 };
-use super::ttl::{self, Source};
+use super::ttl::{self, Source, TtlFault};
 
 /// What stands between the owner and the data.
 pub(super) struct Head {
@@ -30,7 +30,8 @@ impl Head {
                 ([b'0'..=b'9', ..], _) if ttl.is_some() => return wrong(HeadTrouble::TtlTwice),
                 ([b'0'..=b'9', ..], _) => match ttl::parse(word.raw) {
                     Ok(seconds) => ttl = Some(seconds),
-                    Err(fault) => return wrong(HeadTrouble::Ttl(fault)),
+                    Err(TtlFault::TooLarge) => return wrong(HeadTrouble::TtlTooLarge),
+                    Err(TtlFault::Syntax) => return wrong(unknown_kind(words, from)),
                 },
                 (_, Some(_)) if has_class => return wrong(HeadTrouble::ClassTwice),
                 (_, Some(Class::Internet)) => has_class = true,
@@ -39,7 +40,7 @@ impl Head {
                     return match Kind::from_text(raw) {
                         Some(kind) if kind.is_meta() => wrong(HeadTrouble::MetaKind(kind)),
                         Some(kind) => Ok(Self { ttl, kind, data: at + 1 }),
-                        None => wrong(HeadTrouble::UnknownKind { owner_is_kind: from > 0 && is_head_word(words[0]) }),
+                        None => wrong(unknown_kind(words, from)),
                     };
                 }
             }
@@ -71,9 +72,10 @@ fn class(raw: &[u8]) -> Option<Class> {
     }
 }
 
-/// Whether a word that stands in the first column looks as if it belonged behind the owner.
-fn is_head_word(word: Word<'_>) -> bool {
-    Kind::from_text(word.raw).is_some() || class(word.raw).is_some()
+/// No type where one should be. The owner is looked at as well: a type in the first column is one there.
+#[cold]
+fn unknown_kind(words: &[Word<'_>], from: usize) -> HeadTrouble {
+    HeadTrouble::UnknownKind { owner: words[..from].first().and_then(|owner| Kind::from_text(owner.raw)) }
 }
 
 impl Reader<'_> {
@@ -178,12 +180,13 @@ impl Reader<'_> {
     }
 
     #[cold]
-    fn broken_data(&mut self, scope: &mut Scope<'_>, entry: &Entry, head: &Head, finding: Finding) {
+    fn broken_data(&mut self, scope: &mut Scope<'_>, entry: &Entry, head: &Head, mut finding: Finding) {
         if head.kind == Kind::SOA {
             self.ttls.hush();
         }
-        if matches!(finding.what, Trouble::Data(DataTrouble::Unfit(_, What::TooMany))) {
-            scope.lexer.retry(entry, finding.at);
+        let is_too_much = matches!(finding.what, Trouble::Data(DataTrouble::Unfit(_, What::TooMany)));
+        if is_too_much && let Some(open_at) = scope.lexer.retry(entry, finding.at) {
+            finding = Finding::new(open_at, 1, Breakage::LateParenthesis);
         }
         if let Some(ttl) = head.ttl {
             self.ttls.explicit(ttl);

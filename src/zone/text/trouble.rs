@@ -77,8 +77,9 @@ pub(super) enum OwnerTrouble {
 pub(super) enum HeadTrouble {
     /// The type is missing.
     NoKind,
-    /// The word is neither a type nor a class nor a TTL. `owner_is_kind`: the owner would be one.
-    UnknownKind { owner_is_kind: bool },
+    /// The word is neither a type nor a class nor a TTL. If the owner looks like a type, the blank before it was
+    /// perhaps forgotten.
+    UnknownKind { owner: Option<Kind> },
     /// The word stands in quotes where a type should be.
     Quoted,
     /// The type is never data.
@@ -87,8 +88,8 @@ pub(super) enum HeadTrouble {
     OtherClass,
     /// A second class.
     ClassTwice,
-    /// Not a TTL.
-    Ttl(TtlFault),
+    /// The TTL is larger than a TTL can be.
+    TtlTooLarge,
     /// A second TTL.
     TtlTwice,
     /// No TTL, and nowhere to take it from.
@@ -132,6 +133,8 @@ pub(super) enum DirectiveTrouble {
     Missing(&'static str),
     /// Too many words.
     Extra,
+    /// Not a TTL.
+    Ttl(TtlFault),
     /// The origin is not a name.
     Origin(NameFault),
     /// The file cannot be had; says why.

@@ -1,5 +1,6 @@
 //! What the tests of all fields share: one line says the text, the octets and the text that comes back.
 
+mod examples;
 mod properties;
 mod random;
 

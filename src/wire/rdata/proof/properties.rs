@@ -62,7 +62,7 @@ proptest! {
         let text = printed(kind, &wire);
         prop_assert_eq!(octets(kind, &text), Ok(wire.clone()), "{} {}", kind, &text);
         prop_assert!(text.is_ascii() && !text.ends_with(' '), "{}", text);
-        let may_lack_text = [Kind::APL, Kind::LOC, Kind::WKS].contains(&kind);
+        let may_lack_text = [Kind::APL, Kind::WKS].contains(&kind);
         prop_assert!(may_lack_text || !text.starts_with("\\#"), "{} {}", kind, text);
     }
 

@@ -158,7 +158,10 @@ fn types(least: usize, dice: &mut Dice, wire: &mut Vec<u8>) {
 
 fn location(dice: &mut Dice, wire: &mut Vec<u8>) {
     wire.push(0);
-    wire.extend((0..3).map(|_| (dice.below(10) << 4 | dice.below(10)) as u8));
+    wire.extend((0..3).map(|_| match dice.below(8) {
+        0 => 0,
+        _ => ((1 + dice.below(9)) << 4 | dice.below(10)) as u8,
+    }));
     for degrees in [90u32, 180] {
         let half = degrees * 3_600_000;
         wire.extend(((1u32 << 31) - half + dice.below(2 * half as usize + 1) as u32).to_be_bytes());

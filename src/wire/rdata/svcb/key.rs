@@ -31,21 +31,18 @@ impl Key {
     pub(super) fn from_text(word: Word<'_>, text: &[u8]) -> Result<Self, Fault> {
         let unknown = || word.fault_within(0, text.len(), UNKNOWN);
         let number = named(text).ok_or_else(unknown)?;
-        Ok(Self { number, is_generic: text.len() > 3 && text[..3].eq_ignore_ascii_case(b"key") })
+        Ok(Self { number, is_generic: text.len() > 3 && text.starts_with(b"key") })
     }
 }
 
-/// The number of a key.
+/// The number of a key, which is written in small letters and without leading zeros.
 pub(super) fn named(text: &[u8]) -> Option<u16> {
-    let known = NAMES.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(text));
-    match (known, text) {
-        (Some(number), _) => u16::try_from(number).ok(),
-        (None, [k, e, y, digits @ ..]) if [*k, *e, *y].eq_ignore_ascii_case(b"key") => match digits {
-            [b'0', _, ..] => None, // no leading zeros
-            digits => u16::try_from(decimal(digits)?).ok(),
-        },
-        _ => None,
-    }
+    let number = match (NAMES.iter().position(|name| name.as_bytes() == text), text.strip_prefix(b"key")) {
+        (Some(number), _) => return u16::try_from(number).ok(),
+        (None, Some([b'0', _, ..]) | None) => return None,
+        (None, Some(digits)) => decimal(digits)?,
+    };
+    u16::try_from(number).ok()
 }
 
 /// Writes a key.

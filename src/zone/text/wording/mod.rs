@@ -8,6 +8,7 @@ use crate::zone::{Fault, Place};
 use super::directive::DIRECTIVES;
 use super::lexer::Breakage;
 use super::trouble::{DirectiveTrouble, FileTrouble, OwnerTrouble, Trouble, ZoneTrouble};
+use super::ttl::TtlFault;
 use super::{GENERATED_MAX, GENERATED_OCTETS_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX};
 
 /// Characters of the culprit that are shown in a message.
@@ -72,6 +73,10 @@ fn broken(what: Breakage) -> Words {
         Breakage::OpenParenthesis => {
             said("this parenthesis is never closed", "write ) behind the last word of the record")
         }
+        Breakage::LateParenthesis => said(
+            "the next record begins before this parenthesis is closed",
+            "write ) behind the last word of the record",
+        ),
         Breakage::StrayParenthesis => {
             said("this parenthesis was never opened", "remove it, or write ( on the first line of the record")
         }
@@ -92,7 +97,7 @@ fn file(what: &FileTrouble) -> Words {
         ),
         FileTrouble::Full => said("the zone is larger than 4 GiB", "delegate parts of it to zones of their own"),
         FileTrouble::More { errors, warnings } => said(
-            format!("{errors} more errors and {warnings} more warnings are not shown"),
+            format!("there is more than is shown: errors {errors}, warnings {warnings}"),
             "mend what is shown and check again",
         ),
     }
@@ -166,6 +171,8 @@ fn directive(what: &DirectiveTrouble, culprit: &[u8]) -> Words {
             said(format!("{what} is missing"), format!("write it, as in: {}", example(what)))
         }
         DirectiveTrouble::Extra => said(format!("{it} is one word too many"), "remove it, or write ; before it"),
+        DirectiveTrouble::Ttl(TtlFault::TooLarge) => record::ttl_too_large(&it),
+        DirectiveTrouble::Ttl(TtlFault::Syntax) => said(format!("{it} is not a TTL"), record::TTL_FORMS),
         DirectiveTrouble::Origin(fault) => name(culprit, *fault),
         DirectiveTrouble::Include(error) => {
             said(format!("{it} cannot be included: {error}"), "correct the path; it is relative to this file")

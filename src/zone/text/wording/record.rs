@@ -6,7 +6,7 @@ use crate::wire::Kind;
 use crate::wire::rdata::What;
 
 use super::super::trouble::{DataTrouble, HeadTrouble};
-use super::super::ttl::{TTL_MAX, TtlFault};
+use super::super::ttl::TTL_MAX;
 use super::{Words, name, nearest, quote, said};
 
 /// The types that people write, each as it looks in a file: for "did you mean" and "as in".
@@ -46,12 +46,16 @@ const EXAMPLES: &[(Kind, &str)] = &[
 
 const TTL_CURE: &str = "write $TTL 3600, or another number of seconds, at the top of the file";
 
+/// How a TTL is written.
+pub(super) const TTL_FORMS: &str =
+    "write a TTL in seconds or with a unit behind each number, as in: 300, 90m, 1h30m, 2d";
+
 /// What is wrong between the owner and the data.
 pub(super) fn head(what: &HeadTrouble, culprit: &[u8]) -> Words {
     let it = quote(culprit);
     match what {
         HeadTrouble::NoKind => said("the record type is missing", "write type and data, as in: A 192.0.2.1"),
-        HeadTrouble::UnknownKind { owner_is_kind } => unknown_kind(culprit, &it, *owner_is_kind),
+        HeadTrouble::UnknownKind { owner } => unknown_kind(culprit, &it, *owner),
         HeadTrouble::Quoted => {
             said(format!("{it} stands where the record type should be"), "write the type without quotes before it")
         }
@@ -62,7 +66,7 @@ pub(super) fn head(what: &HeadTrouble, culprit: &[u8]) -> Words {
             said(format!("the class {it} is not served here"), "write IN, or leave the class out")
         }
         HeadTrouble::ClassTwice => said(format!("{it} is a second class"), "remove it"),
-        HeadTrouble::Ttl(fault) => ttl(*fault, culprit, &it),
+        HeadTrouble::TtlTooLarge => ttl_too_large(&it),
         HeadTrouble::TtlTwice => match address_kind(culprit) {
             Some(kind) => missing_kind(kind, &it),
             None => said(format!("{it} is a second TTL"), "keep one TTL, and write the record type behind it"),
@@ -77,33 +81,30 @@ pub(super) fn head(what: &HeadTrouble, culprit: &[u8]) -> Words {
     }
 }
 
-fn unknown_kind(culprit: &[u8], it: &str, owner_is_kind: bool) -> Words {
-    if let Some(kind) = address_kind(culprit) {
-        return missing_kind(kind, it);
+fn unknown_kind(culprit: &[u8], it: &str, owner: Option<Kind>) -> Words {
+    let unknown = format!("unknown record type {it}");
+    let forgot_blank =
+        |kind| format!("if {kind} is the type of the record and not its owner, start the line with a blank");
+    match (address_kind(culprit), owner) {
+        (Some(kind), Some(owner)) if kind == owner => return said(unknown, forgot_blank(kind)),
+        (Some(kind), _) => return missing_kind(kind, it),
+        (None, _) if culprit.first().is_some_and(u8::is_ascii_digit) => {
+            return said(format!("{it} is neither a TTL nor a record type"), TTL_FORMS);
+        }
+        (None, _) => (),
     }
     let near = nearest(&String::from_utf8_lossy(culprit), EXAMPLES.iter().filter_map(|(kind, _)| kind.mnemonic()));
-    let cure = match near {
-        _ if owner_is_kind => {
-            "start the line with a blank if the record belongs to the owner of the record before".to_owned()
-        }
-        Some(near) => format!("did you mean {near}?"),
-        None => "write a type such as A, AAAA or MX; one without a name is written TYPE and its number".to_owned(),
+    let cure = match (near, owner) {
+        (Some(near), _) => format!("did you mean {near}?"),
+        (None, Some(owner)) if owner != Kind::A => forgot_blank(owner),
+        (None, _) => "write a type such as A, AAAA or MX; one without a name is written TYPE and its number".to_owned(),
     };
-    said(format!("unknown record type {it}"), cure)
+    said(unknown, cure)
 }
 
-fn ttl(fault: TtlFault, culprit: &[u8], it: &str) -> Words {
-    match (fault, address_kind(culprit)) {
-        (_, Some(kind)) => missing_kind(kind, it),
-        (TtlFault::TooLarge, None) => said(
-            format!("the TTL {it} is larger than {TTL_MAX} seconds"),
-            "write a smaller one: 86400 is a day, 604800 a week",
-        ),
-        (TtlFault::Syntax, None) => said(
-            format!("{it} is neither a TTL nor a record type"),
-            "write a TTL in seconds or with a unit behind each number, as in: 300, 90m, 1h30m, 2d",
-        ),
-    }
+/// What is said of a TTL that is too large.
+pub(super) fn ttl_too_large(it: &str) -> Words {
+    said(format!("the TTL {it} is larger than {TTL_MAX} seconds"), "write a smaller one: 86400 is a day, 604800 a week")
 }
 
 /// The type whose data looks like this word.
@@ -136,8 +137,9 @@ pub(super) fn data(what: &DataTrouble, culprit: &[u8]) -> Words {
 fn unfit(kind: Kind, what: &What, culprit: &[u8]) -> Words {
     let it = quote(culprit);
     match what {
-        What::Missing(_) if culprit.is_empty() => said(format!("{what} in this {kind} record"), as_in(kind)),
-        What::Missing(_) => said(format!("{what} in {it}"), as_in(kind)),
+        What::Missing(_) if !culprit.is_empty() => said(format!("{what} in {it}"), as_in(kind)),
+        What::Missing(field) if field.contains(&kind.to_string()) => said(what.to_string(), as_in(kind)),
+        What::Missing(_) => said(format!("{what} in this {kind} record"), as_in(kind)),
         What::Expected(_) => match (kind, address_kind(culprit)) {
             (Kind::A | Kind::AAAA, Some(other)) => {
                 said(format!("{what}, found {it}"), format!("this address needs the type {other}"))

@@ -1,0 +1,136 @@
+//! A disk that is full or read-only: a tmpfs of a few megabytes, which needs root. Without root the tests fail and say
+//! so, unless `FREEHOLD_SKIP_DISK_TESTS=1` allows to go without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use freehold::store::{Refused, Settings, Store};
+
+use crate::kit::*;
+
+/// A small disk, mounted while this lives.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let place = tempfile::tempdir().unwrap();
+        let disk = Self(place);
+        if mount(&["-t", "tmpfs", "-o", "size=6m", "tmpfs"], disk.0.path()) {
+            return Some(disk);
+        }
+        let allowed = std::env::var("FREEHOLD_SKIP_DISK_TESTS").is_ok_and(|value| value == "1");
+        assert!(allowed, "cannot mount a small disk: run as root, or set FREEHOLD_SKIP_DISK_TESTS=1 to go without");
+        None
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    /// Leaves no room at all.
+    fn fill(&self) {
+        let mut size = 1 << 20;
+        let mut filler = fs::File::create(self.0.path().join("filler")).unwrap();
+        while size > 0 {
+            if std::io::Write::write_all(&mut filler, &vec![1; size]).is_err() {
+                size /= 2;
+            }
+        }
+    }
+
+    /// Leaves some room.
+    fn fill_but(&self, room: usize) {
+        fs::write(self.0.path().join("filler"), vec![1; (6 << 20) - room]).unwrap();
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.0.path().join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+fn mount(options: &[&str], path: &Path) -> bool {
+    Command::new("mount").args(options).arg(path).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk_refuses_changes_and_nothing_else_and_works_again_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    // Folds and checkpoints happen, and fail, all the time.
+    let store = Store::open(&Settings { fold_after_size: 1, ..settings(&disk.directory()) }).unwrap();
+    for writer in 0..WRITERS {
+        commit(&store, change(writer, 1)).unwrap();
+    }
+    let mut number = 1;
+    for round in 0..4 {
+        disk.fill();
+        let before = store.snapshot();
+        let large = Arc::new(zone("large.example.", round, 3000));
+        for change in [freehold::store::Change::PutZone { zone: large }, change(0, 2 + round)] {
+            let refused = commit(&store, change).expect_err("there is no room");
+            assert_eq!(refused, Refused::NotSaved("the disk is full: make room and try again".to_owned()));
+        }
+        // Small ones may still fit into a page; whatever is acknowledged counts.
+        for _ in 0..200 {
+            match commit(&store, change(1, number + 1)) {
+                Ok(_) => number += 1,
+                Err(Refused::NotSaved(reason)) => assert!(reason.starts_with("the disk is full"), "{reason}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(store.snapshot().zones.len(), before.zones.len(), "answers go on");
+        let (state, left) = (store.snapshot(), tempfile::tempdir().unwrap());
+        copy(&disk.directory(), left.path());
+        assert_same(&Store::open(&settings(left.path())).unwrap().snapshot(), &state, "killed while the disk is full");
+        disk.make_room();
+        number += 1;
+        commit(&store, change(1, number)).expect("there is room again");
+        let others = 2 + round;
+        (2..WRITERS).for_each(|writer| make(&store, change(writer, others)));
+    }
+    let state = store.snapshot();
+    store.close();
+    assert_same(&Store::open(&settings(&disk.directory())).unwrap().snapshot(), &state, "opened again");
+}
+
+#[test]
+fn changes_of_one_batch_do_not_fail_with_the_one_that_finds_no_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = &Store::open(&quiet_settings(&disk.directory())).unwrap();
+    disk.fill_but(1 << 20);
+    let huge = Arc::new(zone("huge.example.", 1, 60_000));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let huge = huge.clone();
+            scope.spawn(move || {
+                let change = freehold::store::Change::PutZone { zone: huge };
+                assert!(matches!(commit(store, change), Err(Refused::NotSaved(_))));
+            });
+        }
+        for writer in 1..WRITERS {
+            scope.spawn(move || (1..20).for_each(|number| make(store, change(writer, number))));
+        }
+    });
+}
+
+#[test]
+fn a_read_only_disk_is_refused_with_the_cure() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&settings(&disk.directory())).unwrap();
+    commit(&store, change(1, 1)).unwrap();
+    let state = store.snapshot();
+    drop(store);
+    assert!(mount(&["-o", "remount,ro"], disk.0.path()));
+    let fault = Store::open(&settings(&disk.directory())).expect_err("read-only").to_string();
+    assert!(fault.contains("Read-only file system") && fault.contains("mount it writable"), "{fault}");
+    assert!(fault.contains(disk.0.path().to_str().unwrap()) && !fault.contains('\n'), "{fault}");
+    assert!(mount(&["-o", "remount,rw"], disk.0.path()));
+    assert_same(&Store::open(&settings(&disk.directory())).unwrap().snapshot(), &state, "writable again");
+}
