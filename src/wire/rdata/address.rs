@@ -233,6 +233,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn our_readers_agree_with_the_standard_library(
             v4 in "[0-9]{0,4}(\\.[0-9]{1,3}){2,4}",

@@ -95,6 +95,10 @@ mod tests {
              00000014 00001c20 00000258 00093a80 00000e10",
             "VENERA.example. Action\\.domains.example. 20 7200 600 604800 3600",
         );
+        assert_eq!(
+            (decimal(b"4294967295"), decimal(b"4294967296"), decimal(b"5000000000")),
+            (Some(u32::MAX), None, None)
+        );
         assert_eq!(period(b"1w2d3h4m5s"), Some(604_800 + 2 * 86_400 + 3 * 3_600 + 245));
         for wrong in ["", "h", "1x", "1h2", "7102w", "1h-1m"] {
             assert_eq!(period(wrong.as_bytes()), None, "{wrong}");
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn numbers_have_a_range() {
         sound(Kind::MX, "65535 .", "ffff 00", "65535 .");
-        for wrong in ["65536", "-1", "+1", "0x1", "1h", "42949672960", "99999999999999999999"] {
+        for wrong in ["65536", "-1", "+1", "0x1", "1h", "99999999999999999999"] {
             let what = What::Range { field: "MX preference", max: 65_535 };
             assert_eq!(fault(Kind::MX, &format!("{wrong} .")), (0, wrong.len(), what), "{wrong}");
         }

@@ -180,6 +180,7 @@ mod tests {
             &format!("0 issue \"{long}\""),
         );
         assert_eq!(fault(Kind::CAA, "0 is-sue x"), (2, 6, TAG));
+        assert_eq!(fault(Kind::CAA, "\\# 2 0000").1, 2);
         assert_eq!(fault(Kind::CAA, "0 issue a b"), (10, 1, What::TooMany));
         assert_eq!(fault(Kind::CAA, "0 issue"), (7, 0, What::Missing("CAA value")));
     }
