@@ -154,7 +154,7 @@ class Server:
 class Floor(Server):
     """The same system calls, and a fixed answer: what no server on sockets can go below."""
 
-    name, port, answers, program = "floor64", 5300, False, "gcc"
+    name, port, answers, program = "floor64", 5400, False, "gcc"
 
     def prepare(self):
         return [os.path.join(os.path.dirname(self.folder), "..", "floor"), str(self.port)]
@@ -226,7 +226,7 @@ class Freehold(Server):
 class Knot(Server):
     """Reads zone files at its start."""
 
-    name, port, program = "knot", 5310, "knotd"
+    name, port, program = "knot", 5410, "knotd"
 
     def prepare(self):
         zones = "".join(f" - domain: {zone}\n" for zone in self.zones)
@@ -245,7 +245,7 @@ class Knot(Server):
 class Nsd(Server):
     """Reads zone files at its start."""
 
-    name, port, program = "nsd", 5320, "nsd"
+    name, port, program = "nsd", 5420, "nsd"
 
     def prepare(self):
         zones = "".join(f"zone:\n  name: {zone}\n  include-pattern: all\n" for zone in self.zones)
@@ -264,7 +264,7 @@ class Nsd(Server):
 class Gdnsd(Server):
     """Reads zone files at its start; no DNSSEC, no updates, does not follow aliases inside the answer."""
 
-    name, port, program = "gdnsd", 5360, "gdnsd"
+    name, port, program = "gdnsd", 5460, "gdnsd"
 
     def prepare(self):
         os.makedirs(self.path("etc/zones"))
