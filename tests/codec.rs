@@ -64,7 +64,8 @@ fn every_set_is_read_as_the_zone_holds_it() {
     let zone = WORLD.0.zones.iter().next().expect("one zone").clone();
     let mut asked = 0;
     for node in zone.nodes() {
-        let below_cut = zone.nodes().any(|cut| cut.has_ns() && cut.name() != zone.apex() && node.name().is_within(cut.name()));
+        let below_cut =
+            zone.nodes().any(|cut| cut.has_ns() && cut.name() != zone.apex() && node.name().is_within(cut.name()));
         if below_cut || node.name().is_wildcard() {
             continue; // a referral is no copy of a set, and hickory reads a wildcard as an owner of its own kind
         }
