@@ -334,6 +334,7 @@ impl fmt::Display for NameRef<'_> {
                     b'-' | b'_' | b'*' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
                         f.write_char(octet.into())?
                     }
+                    b'#' => f.write_str("\\035")?, // \# alone would announce RFC 3597
                     0x21..=0x7e => write!(f, "\\{}", octet as char)?, // Knot takes no other plainly
                     _ => write!(f, "\\{octet:03}")?,
                 }

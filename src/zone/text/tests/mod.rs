@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::wire::{Name, rdata};
 use crate::zone::Severity;
+use crate::zone::Zone;
 use crate::zone::draft::Record;
 
 use super::{Reading, read};
@@ -145,6 +146,23 @@ fn progress_is_told_about_every_mebibyte() {
     });
     assert_eq!(told.len(), text.len() >> 20);
     assert!(told.windows(2).all(|pair| (1 << 20..=(1 << 20) + 64).contains(&(pair[1] - pair[0]))), "{told:?}");
+}
+
+/// One mistake is one fault, and no zone: what depends on a broken record is not blamed for it.
+#[test]
+fn a_broken_record_breaks_nothing_else() {
+    for text in [
+        "$TTL 60\n@ SOA ns host 1 2 3 4\n@ NS ns\nns A 192.0.2.1\n",
+        "$TTL 60\n@ SOA ns host ( 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\n",
+        "$TTL 60\n@ SOA ns host 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1.\nb CNAME ns\n",
+        "$TTL 60\n@ SOA ns host 1 7200 3600 1209600 300\n@ NS ns..\nns A 192.0.2.1\n",
+        "$TTL 60\nexample.org. SOA ns host 1 7200 3600 1209600 300\n",
+    ] {
+        let reading = read_text(text.as_bytes(), Some("example"), &[]);
+        assert_eq!(reading.faults.len(), 1, "{text}");
+        let built = Zone::build(reading.draft);
+        assert!(built.zone.is_none() && built.faults.is_empty(), "{text} {:?}", built.faults);
+    }
 }
 
 #[test]
