@@ -185,7 +185,10 @@ mod tests {
         let zones = put(&Zones::default(), u32::MAX, &[("a", "x")]).zones;
         let edited = |sets| serial(&edit(&zones, sets).unwrap());
         assert_eq!(edited(vec![]), (false, Some(u32::MAX)));
-        assert_eq!(edited(vec![text("a.example.org", Some("x")), text("b.example.org", None)]), (false, Some(u32::MAX)));
+        assert_eq!(
+            edited(vec![text("a.example.org", Some("x")), text("b.example.org", None)]),
+            (false, Some(u32::MAX))
+        );
         assert_eq!(edited(vec![text("A.example.org", Some("y")), text("b.example.org", Some("z"))]), (true, Some(1)));
         assert_eq!(edited(vec![text("a.example.org", None), soa(5)]), (true, Some(5)));
         assert_eq!(edited(vec![text("a.example.org", None), soa(u32::MAX - 1)]), (true, Some(1)));

@@ -126,7 +126,12 @@ fn last_change(state: &Snapshot, writer: usize, mut possible: RangeInclusive<u64
 
 /// Every change that was acknowledged before is there, and none that had not been begun after; returns the last
 /// of each writer.
-pub(crate) fn assert_kept(state: &Snapshot, before: &[u64; WRITERS], after: &[u64; WRITERS], context: &str) -> [u64; WRITERS] {
+pub(crate) fn assert_kept(
+    state: &Snapshot,
+    before: &[u64; WRITERS],
+    after: &[u64; WRITERS],
+    context: &str,
+) -> [u64; WRITERS] {
     std::array::from_fn(|writer| {
         let possible = before[writer]..=after[writer] + 1;
         let last = last_change(state, writer, possible.clone());
