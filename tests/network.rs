@@ -380,34 +380,6 @@ fn a_client_that_does_not_read_is_cut_and_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_client_that_reads_late_but_in_time_gets_everything_and_may_stay() {
-    let limit = millis(1_000);
-    let server = Server::start(with_tcp(Tcp { write: limit, ..Tcp::default() }));
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(65_536).unwrap();
-    socket.connect(&server.address().into()).unwrap();
-    let mut late = Client::new(socket.into());
-    let (message, mut sent, mut moved) = (framed(&query(7)), 0, Instant::now());
-    let many = message.repeat(1_000);
-    late.0.set_nonblocking(true).unwrap();
-    while moved.elapsed() < millis(50) {
-        match late.0.write(&many[sent % many.len()..]) {
-            Ok(count) => (sent, moved) = (sent + count, Instant::now()),
-            Err(fault) => assert_eq!(fault.kind(), ErrorKind::WouldBlock),
-        }
-    }
-    late.0.set_nonblocking(false).unwrap();
-    let (mut writer, rest) = (late.0.try_clone().unwrap(), many[sent % many.len()..].to_vec());
-    let count = (sent + rest.len()) / message.len();
-    scope(|scope| {
-        scope.spawn(move || writer.write_all(&rest).unwrap());
-        (0..count).for_each(|_| check(&late.receive(), 7));
-    });
-    sleep(limit + millis(300)); // the limit of the stall that is over must not end the connection
-    late.ask(8);
-}
-
-#[test]
 fn one_network_has_a_limit() {
     let server = Server::start(with_tcp(Tcp { connections_per_client_max: 2, ..Tcp::default() }));
     let (mut first, mut second) = (server.connect(), server.connect());

@@ -1,6 +1,6 @@
 //! The admin API: HTTP under `/v1`, JSON in and out. This page is the table of all endpoints.
 //!
-//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`Serving`]), and
+//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`serve`]), and
 //! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
 //! change anything, and it is this one.
 //!
@@ -161,3 +161,6 @@ impl Here {
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }
 }
+
+#[cfg(test)]
+mod tests;

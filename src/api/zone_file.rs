@@ -1,6 +1,7 @@
 //! A whole zone as a zone file (`text/dns`, RFC 4027): give and take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -17,6 +18,9 @@ use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
 use crate::store::{Actor, Change};
 use crate::wire::Name;
 use crate::zone;
+
+/// How long a zone file may take to arrive: it is somebody's turn meanwhile, and others wait.
+const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// The media type of zone files.
 pub const TEXT_DNS: &str = "text/dns";
@@ -70,7 +74,12 @@ fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
 
 async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
     let limit = usize::try_from(size_max).unwrap_or(usize::MAX);
-    match Limited::new(body, limit).collect().await {
+    let Ok(read) = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, limit).collect()).await else {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        let detail = format!("the zone file did not arrive within {} s", BODY_TIME_MAX.as_secs());
+        return Err(Problem::new(status, "too-slow", "The request is too slow", detail, "send it again"));
+    };
+    match read {
         Ok(whole) => Ok(whole.to_bytes().into()),
         Err(fault) if fault.is::<http_body_util::LengthLimitError>() => {
             let status = StatusCode::PAYLOAD_TOO_LARGE;

@@ -1,7 +1,7 @@
 //! Questions in, answers out: the name server's sockets, threads and limits around one function.
 //!
 //! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each UDP socket has a thread that
-//! reads and sends in batches ([`udp`]); each worker has a thread for TCP connections ([`stream`]). All of them call the
+//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`stream`). All of them call the
 //! same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
 //! is missing here on purpose: a queue between reading and answering, a lock, a task for each packet.
 
@@ -232,7 +232,9 @@ impl Drop for Handle {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{TcpStream, UdpSocket};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use socket2::{Domain, SockRef, Socket, Type};
 
     use super::*;
 
@@ -264,6 +266,34 @@ mod tests {
         tcp.read_exact(&mut replies).unwrap();
         assert_eq!(&replies, b"\0\x03one\0\x03two");
         assert_eq!(handle.stop().panics, 5);
+    }
+
+    /// Says much.
+    fn verbose(_: &[u8], _: Peer, _: Moment, _: &Snapshot, _: &Policy, _: &Stats, _: &mut [u8]) -> Verdict {
+        Verdict::Reply(60_000)
+    }
+
+    #[test]
+    fn a_client_that_reads_late_but_in_time_gets_everything_and_may_stay() {
+        let limit = Duration::from_millis(800);
+        let tcp = settings::Tcp { write: limit, ..settings::Tcp::default() };
+        let settings = Settings { workers: 1, tcp, ..Settings::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        SockRef::from(&listener).set_send_buffer_size(4_096).unwrap();
+        let sockets = Sockets::adopt(Vec::new(), vec![listener]).unwrap();
+        let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let handle = start_with(verbose, sockets, &settings, &[0; 16], snapshots).unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.connect(&handle.addresses()[0].into()).unwrap();
+        let mut client = TcpStream::from(socket);
+        for _ in 0..2 {
+            client.write_all(b"\0\x01?").unwrap();
+            thread::sleep(limit / 4); // late, but in time
+            client.read_exact(&mut [0; 60_002]).unwrap();
+            thread::sleep(limit * 2); // the limit for reading is none for what comes after
+        }
+        assert_eq!(handle.stop().tcp_timed_out, 0);
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub(super) fn fill(reply: &mut Reply<'_>, query: &Query<'_>, zones: &Zones, zone
         Step::Done(rcode) => return rcode,
         Step::Follow(target) => target,
     };
-    let mut seen = [Hash::of(query.key.name()); ALIAS_CHAIN_MAX];
-    for link in 1..ALIAS_CHAIN_MAX {
+    let mut seen = [Hash::of(query.key.name()); ALIAS_CHAIN_MAX + 1];
+    for link in 1..=ALIAS_CHAIN_MAX {
         let Some((zone, hash)) = zones.closest(&target.key, query.kind) else { break };
         let name_hash = Hash::of(target.key.name());
         if seen[..link].contains(&name_hash) {
@@ -109,6 +109,7 @@ impl Part<'_, '_, '_> {
         let fixed = [0, 5, 0, 1, t1, t2, t3, t4];
         let told = &mut |at| spot = Some(at);
         match self.reply.put_set(Section::Answer, owner, &fixed, [record].into_iter(), told) {
+            Ok(()) if self.kind == Kind::CNAME => Step::Done(Rcode::NOERROR), // it was asked for
             Ok(()) => spot.map_or(Step::Done(Rcode::NOERROR), |spot| Step::Follow(Target { key: target, spot })),
             Err(Full) => self.truncated(),
         }

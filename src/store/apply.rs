@@ -195,6 +195,19 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_tried_without_being_made() {
+        let now = Snapshot { revision: 3, zones: put(&Zones::default(), 7, &[("a", "x")]).zones };
+        let tried = |text| {
+            let zone = Arc::new(zone("example.org", 7, &[("a", text)]));
+            let after = now.after(&Change::PutZone { zone }).unwrap();
+            (after.revision, after.zones.iter().map(|zone| zone.serial()).collect::<Vec<_>>())
+        };
+        assert_eq!(tried("x"), (3, vec![7]));
+        assert_eq!(tried("y"), (4, vec![8]));
+        assert_eq!((now.revision, now.zones.iter().map(|zone| zone.serial()).collect::<Vec<_>>()), (3, vec![7]));
+    }
+
+    #[test]
     fn what_is_refused() {
         let none = Zones::default();
         let apex: Name = "example.org.".parse().unwrap();

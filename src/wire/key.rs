@@ -41,11 +41,12 @@ impl Hash {
     #[inline]
     pub fn child(self, label: &[u8]) -> Self {
         let (chunks, tail) = label.as_chunks::<8>();
-        let mut state = self.0 ^ label.len() as u64;
+        let mut state = self.0;
         for chunk in chunks {
             state = fold(state ^ u64::from_le_bytes(*chunk), SEED[1]);
         }
-        Self(fold(state ^ short(tail), 0x9e37_79b9_7f4a_7c15))
+        // The size goes into the factor: among the octets it could cancel one of them out ("a1" and "a10").
+        Self(fold(state ^ short(tail), GOLDEN.wrapping_mul(2 * label.len() as u64 + 1)))
     }
 
     /// The hash of a whole name in lower case.
@@ -63,6 +64,9 @@ impl Hash {
         })
     }
 }
+
+/// 2^64 divided by the golden ratio: its multiples are far from one another.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The high and the low half of the product, mixed: each bit of the input reaches each bit of the result.
 #[inline]
@@ -209,6 +213,24 @@ mod tests {
         hashes.sort_unstable();
         hashes.dedup();
         assert_eq!(hashes.len(), names.len());
+    }
+
+    /// Every label of up to three octets, and many longer ones, has a hash of its own.
+    #[test]
+    fn short_labels_do_not_collide() {
+        let letters = *b"abc0129-";
+        let mut labels: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut at = 0;
+        while labels[at].len() < 5 {
+            for letter in letters {
+                labels.push([&labels[at][..], &[letter]].concat());
+            }
+            at += 1;
+        }
+        let mut hashes: Vec<_> = labels.iter().map(|label| Hash::root().child(label).0).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), labels.len());
     }
 
     #[test]

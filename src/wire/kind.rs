@@ -52,11 +52,16 @@ kinds! {
     AAAA 28 "a host's IPv6 address";
     LOC 29 "a location";
     NXT 30 "the denial NSEC replaced";
+    EID 31 "an endpoint identifier";
+    NIMLOC 32 "a Nimrod locator";
     SRV 33 "a service location";
+    ATMA 34 "an ATM address";
     NAPTR 35 "a naming authority pointer";
     KX 36 "a key exchanger";
     CERT 37 "a certificate";
+    A6 38 "the IPv6 address AAAA replaced";
     DNAME 39 "the redirection of a subtree";
+    SINK 40 "the kitchen sink";
     OPT 41 "EDNS(0), never data";
     APL 42 "address prefixes";
     DS 43 "a delegation signer";
@@ -82,7 +87,13 @@ kinds! {
     SVCB 64 "a service binding";
     HTTPS 65 "a service binding for HTTPS";
     DSYNC 66 "where to send a notification about a delegation";
+    HHIT 67 "a hierarchical host identity tag";
+    BRID 68 "a broadcast remote identifier";
     SPF 99 "the sender policy TXT replaced";
+    UINFO 100 "reserved";
+    UID 101 "reserved";
+    GID 102 "reserved";
+    UNSPEC 103 "reserved";
     NID 104 "an ILNP node identifier";
     L32 105 "an ILNP 32-bit locator";
     L64 106 "an ILNP 64-bit locator";
@@ -100,9 +111,12 @@ kinds! {
     URI 256 "a URI";
     CAA 257 "which CAs may issue certificates";
     AVC 258 "application visibility and control";
+    DOA 259 "a digital object";
     AMTRELAY 260 "a multicast relay";
     RESINFO 261 "resolver information";
     WALLET 262 "a wallet address";
+    CLA 263 "a bundle protocol convergence layer";
+    IPN 264 "a bundle protocol node number";
     TA 32768 "a DNSSEC trust authority";
     DLV 32769 "a DNSSEC look-aside validation record";
 }

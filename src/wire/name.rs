@@ -2,13 +2,13 @@
 //!
 //! Both hold exactly the octets of RFC 1035, section 3.1: length-prefixed labels ending with the root's
 //! zero octet, uncompressed, at most 255 octets. So a comparison is a comparison of octets and writing
-//! a name into a message is a copy. Zones keep their owner names in lower case ([`Name::to_lower`]);
+//! a name into a message is a copy. Zones keep their owner names in lower case ([`NameRef::to_lower`]);
 //! names inside record data keep the case their owner gave them.
 //!
 //! Rejected: a `Vec` of labels (an allocation a label), and text (every use would parse again).
 
 use std::cmp::Ordering;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::limits::{LABEL_SIZE_MAX, NAME_SIZE_MAX};
 
@@ -331,8 +331,11 @@ impl fmt::Display for NameRef<'_> {
         for label in self.labels() {
             for &octet in label {
                 match octet {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => write!(f, "\\{}", octet as char)?,
-                    0x21..=0x7e => write!(f, "{}", octet as char)?,
+                    b'-' | b'_' | b'*' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                        f.write_char(octet.into())?
+                    }
+                    b'#' => f.write_str("\\035")?, // \# alone would announce RFC 3597
+                    0x21..=0x7e => write!(f, "\\{}", octet as char)?, // Knot takes no other plainly
                     _ => write!(f, "\\{octet:03}")?,
                 }
             }

@@ -27,6 +27,10 @@ impl Zone {
     /// Sorts and checks a draft.
     pub fn build(draft: Draft) -> Built {
         let mut faults = Vec::new();
+        if draft.is_empty() && !draft.is_whole() {
+            return Built { zone: None, faults }; // why there is nothing has been told already
+        }
+        let is_whole = draft.is_whole();
         let sorted = sort(&draft, &mut faults);
         let nodes = gather(&draft, &sorted, &mut faults);
         let counts = Counts::of(nodes.iter());
@@ -39,7 +43,7 @@ impl Zone {
         faults.sort_by_key(|fault| fault.place);
         let apex = draft.origin().to_name();
         drop((draft, sorted));
-        let sound = faults.iter().all(|fault| fault.severity == Severity::Warning);
+        let sound = is_whole && faults.iter().all(|fault| fault.severity == Severity::Warning);
         let zone = sound.then(|| Self::assemble(names, apex.borrow(), counts));
         match zone {
             Some(Ok(zone)) => Built { zone: Some(zone), faults },

@@ -15,6 +15,7 @@ pub struct Draft {
     arena: Vec<u8>,
     /// Where the last owner stands: records of one name usually come together and share it.
     last_owner: (u32, u8),
+    is_whole: bool,
 }
 
 /// One record of a draft: where its owner and its data lie in the arena.
@@ -43,7 +44,23 @@ pub struct DraftFull;
 impl Draft {
     /// An empty draft of the zone whose apex is `origin`.
     pub fn new(origin: Name) -> Self {
-        Self { origin: origin.borrow().to_lower(), records: Vec::new(), arena: Vec::new(), last_owner: (0, 0) }
+        Self {
+            origin: origin.borrow().to_lower(),
+            records: Vec::new(),
+            arena: Vec::new(),
+            last_owner: (0, 0),
+            is_whole: true,
+        }
+    }
+
+    /// Says that records are missing or stand in for some that could not be read. Such a draft shows more faults, but
+    /// never becomes a zone.
+    pub fn mark_incomplete(&mut self) {
+        self.is_whole = false;
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Makes room for what a zone file of `text_size` octets holds: growing by moving would need half as much memory

@@ -54,6 +54,10 @@ fn each_rule_names_its_culprit() {
             "d DNAME other.test.\nx.d A 192.0.2.1",
             "4 error there are names below d.example.org., which has a DNAME record",
         ),
+        (
+            "@ DS 1 13 2 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            "4 error the zone example.org. has a DS record at its apex",
+        ),
         ("* NS ns", "4 error the wildcard *.example.org. has NS records"),
         ("sub NS a\na CNAME ns", "4 error the name server a.example.org. of sub.example.org. is an alias (CNAME)"),
         ("a CNAME b\nb CNAME a", "4 error the alias a.example.org. leads back to itself"),

@@ -1,10 +1,13 @@
 //! `freehold serve`: development mode, stop and start again, signals, and what keeps it from starting.
 
 use std::fs;
+use std::io::Write;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::kit::Home;
 
@@ -210,4 +213,54 @@ fn status_tells_the_addresses_or_that_nobody_answers() {
         said.err,
         "error: no server runs on the data directory ./freehold-data\n = cure: start it with `freehold serve`\n"
     );
+}
+
+/// A client that sends half a request and then waits, so that a stop has something to wait for.
+fn half_a_request(home: &Home) -> UnixStream {
+    let mut client = UnixStream::connect(home.path("freehold-data/admin.socket")).unwrap();
+    let head = "PUT /v1/zones/home.example/file HTTP/1.1\r\nhost: here\r\ncontent-type: text/dns\r\ncontent-length: 99\r\n\r\n";
+    client.write_all(head.as_bytes()).unwrap();
+    client.write_all(b"@ SOA").unwrap();
+    client
+}
+
+#[test]
+fn a_client_that_hangs_does_not_keep_it_from_stopping() {
+    let home = home();
+    let mut server = home.serve();
+    let _client = half_a_request(&home);
+    assert_eq!(home.run(&["status"]).code, 0, "others are served meanwhile");
+    let since = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.end(), 0, "{:?}", server.heard);
+    assert!(since.elapsed() < Duration::from_secs(10));
+    assert!(server.heard.iter().any(|line| line.contains("were cut off")), "{:?}", server.heard);
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let home = home();
+    let mut server = home.serve();
+    let _client = half_a_request(&home);
+    assert_eq!(home.run(&["status"]).code, 0);
+    server.signal("TERM");
+    server.hear(|line| line.contains("stopping"));
+    let since = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.end(), 1);
+    assert!(since.elapsed() < Duration::from_secs(2));
+    assert!(server.heard.iter().any(|line| line.contains("second signal")), "{:?}", server.heard);
+}
+
+#[test]
+fn a_socket_path_that_is_too_long_is_named_with_the_cure() {
+    let home = home();
+    home.write(
+        "freehold.toml",
+        &format!("[dns]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nsocket = \"{}\"\n", "s".repeat(120)),
+    );
+    let said = home.run(&["serve", "--data", "data"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.starts_with("error: cannot listen at the admin socket sss"), "{}", said.err);
+    assert!(said.err.contains("at most 107 octets"), "{}", said.err);
 }

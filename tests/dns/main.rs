@@ -3,7 +3,12 @@
 //! How a case is written is told in `README.md` beside this file. `CASE=wildcard cargo test --test dns` takes only
 //! the files with that in their path; `UPDATE=1` writes what the server answers into the cases that differ, for the
 //! diff to be reviewed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop there"
+)]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -113,8 +118,7 @@ fn check_with_hickory(outcome: &Outcome, told: &mut Vec<String>) {
 /// Only what differs is written: a short form that holds stays as it is.
 fn update(case: &Case, outcomes: Vec<Outcome>) {
     let is_new = |outcome: &Outcome| !outcome.differences.is_empty() || case.steps[outcome.step].expect.is_none();
-    let replies: Vec<_> =
-        outcomes.into_iter().filter(is_new).map(|outcome| (outcome.step, outcome.reply)).collect();
+    let replies: Vec<_> = outcomes.into_iter().filter(is_new).map(|outcome| (outcome.step, outcome.reply)).collect();
     if !replies.is_empty() {
         kit::rewrite::rewrite(case, &replies);
     }

@@ -2,7 +2,7 @@
 
 use super::expect::{Expect, Expected, Pattern};
 use super::message::{Record, Reply};
-use super::name::{kind_text, label_text, rcode_text};
+use super::name::{class_code, kind_text, label_text, rcode_text};
 use super::query::{Ask, Packet, Query};
 
 /// How closely to look.
@@ -196,7 +196,8 @@ fn stands_for(text: &str, record: &Record, rigour: Rigour) -> bool {
     whole == text || whole.strip_prefix(&text).is_some_and(|data| data.starts_with(' ') && lacks_data(&text))
 }
 
-/// `OWNER TTL TYPE` and no more.
+/// `OWNER TTL TYPE` and no more, or `OWNER TTL CLASS TYPE`.
 fn lacks_data(text: &str) -> bool {
-    text.split(' ').count() == 3
+    let words: Vec<String> = text.split(' ').map(str::to_ascii_uppercase).collect();
+    words.len() == 3 || words.len() == 4 && class_code(&words[2]).is_some()
 }

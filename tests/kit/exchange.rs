@@ -7,13 +7,18 @@ use std::time::Duration;
 /// The reply's octets; None when nothing came in time, or the connection was closed.
 pub(crate) fn exchange(server: SocketAddr, packet: &[u8], over_tcp: bool, patience: Duration) -> Option<Vec<u8>> {
     let reply = if over_tcp { by_tcp(server, packet, patience) } else { by_udp(server, packet, patience) };
+    let silence = [
+        ErrorKind::WouldBlock,
+        ErrorKind::TimedOut,
+        ErrorKind::UnexpectedEof,
+        ErrorKind::ConnectionRefused,
+        ErrorKind::ConnectionReset,
+        ErrorKind::BrokenPipe,
+    ];
     match reply {
         Ok(reply) => Some(reply),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::UnexpectedEof => None,
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => None,
-            _ => panic!("{server}: {error}"),
-        },
+        Err(error) if silence.contains(&error.kind()) => None,
+        Err(error) => panic!("{server}: {error}"),
     }
 }
 

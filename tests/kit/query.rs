@@ -179,7 +179,7 @@ pub(crate) fn server_cookie(edns: &Edns) -> Option<Vec<u8>> {
 
 fn unhex(text: &str) -> Result<Vec<u8>, String> {
     let fault = || format!("not hexadecimal octets: {text}");
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return Err(fault());
     }
     let pairs = text.as_bytes().chunks(2);

@@ -58,7 +58,9 @@ impl Line {
 fn stands_for(pattern: &str, text: &str) -> bool {
     match (pattern.as_bytes(), text.as_bytes()) {
         ([], []) => true,
-        ([b'*', ..], _) => (0..=text.len()).any(|at| text.get(at..).is_some_and(|rest| stands_for(&pattern[1..], rest))),
+        ([b'*', ..], _) => {
+            (0..=text.len()).any(|at| text.get(at..).is_some_and(|rest| stands_for(&pattern[1..], rest)))
+        }
         ([b'?', ..], [_, ..]) => stands_for(&pattern[1..], &text[1..]),
         ([one, ..], [other, ..]) if one == other => stands_for(&pattern[1..], &text[1..]),
         _ => false,

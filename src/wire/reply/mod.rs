@@ -8,6 +8,7 @@
 
 mod spot;
 
+use spot::End;
 pub use spot::Spot;
 
 use super::edns::Opt;
@@ -162,12 +163,7 @@ impl<'b> Reply<'b> {
         let mut rest = &record.rdata[record.name_at..];
         for &hint in hints {
             let (name, behind) = NameRef::read(rest).ok()?;
-            let spot = match previous {
-                Some((other, other_at)) if hint <= 1 => {
-                    self.put_name(name, Some(other_at), name.shared_suffix_size(other))?
-                }
-                _ => self.put_name(name, Some(owner), hint as usize)?,
-            };
+            let spot = self.put_data_name(name, (owner, hint as usize), previous)?;
             told(spot);
             (previous, rest) = (Some((name, spot)), behind);
         }
@@ -175,19 +171,39 @@ impl<'b> Reply<'b> {
         previous
     }
 
+    /// Writes a name inside record data, with the owner's end or with that of the name before it, in the zone's
+    /// own case (RFC 4343, section 4.1): an end that is spelled otherwise in the question is not shared.
+    fn put_data_name(
+        &mut self,
+        name: NameRef<'_>,
+        (owner, shared): (Spot, usize),
+        previous: Option<(NameRef<'_>, Spot)>,
+    ) -> Option<Spot> {
+        let octets = name.as_bytes();
+        let fits = |end: &End| end.pointer <= POINTER_MAX && end.spot.reads(end, self.buffer, octets);
+        let end = owner.find(shared).filter(fits).or_else(|| {
+            let (other, spot) = previous?;
+            spot.find(name.shared_suffix_size(other)).filter(fits)
+        });
+        self.put_before(octets, end)
+    }
+
     /// Writes a name whose last `shared` octets also end the name at `spot`; says where it stands then.
     pub fn put_name(&mut self, name: NameRef<'_>, spot: Option<Spot>, shared: usize) -> Option<Spot> {
-        let octets = name.as_bytes();
-        let found = spot.and_then(|spot| Some((spot, spot.find(shared)?)));
-        let Some((spot, (size, pointer))) = found.filter(|(_, (_, pointer))| *pointer <= POINTER_MAX) else {
-            let at = self.at;
+        let end = spot.and_then(|spot| spot.find(shared)).filter(|end| end.pointer <= POINTER_MAX);
+        self.put_before(name.as_bytes(), end)
+    }
+
+    fn put_before(&mut self, octets: &[u8], end: Option<End>) -> Option<Spot> {
+        let at = self.at;
+        let Some(end) = end else {
             self.put(octets)?;
             return Some(Spot::whole(at, octets.len()));
         };
-        let (at, own) = (self.at, octets.len() - size);
+        let own = octets.len() - end.size;
         self.put(&octets[..own])?;
-        self.put(&(0xc000 | pointer as u16).to_be_bytes())?;
-        Some(spot.behind(at, own, size, pointer))
+        self.put(&(0xc000 | end.pointer as u16).to_be_bytes())?;
+        Some(end.spot.behind(at, own, &end))
     }
 
     #[inline]

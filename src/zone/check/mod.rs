@@ -102,7 +102,10 @@ impl View<'_> {
 
     fn errors_of(&self, node: &Node, sink: Sink<'_>) {
         match node.name() == self.apex {
-            true => self.apex_rules(Some(node), sink),
+            true => {
+                self.apex_rules(Some(node), sink);
+                self.no_signer_at_apex(node, sink);
+            }
             false => soa_only_at_apex(node, sink),
         }
         lone_alias(node, sink);
@@ -137,6 +140,15 @@ impl View<'_> {
                 format!("the zone {apex} has no NS record at its apex"),
                 "name its servers, as the parent zone does: @ NS ns1 (RFC 1034, section 4.2.1)",
             ));
+        }
+    }
+
+    /// The keys a DS vouches for are the child's, so it stands on the parent's side (RFC 4035, section 2.4).
+    fn no_signer_at_apex(&self, apex: &Node, sink: Sink<'_>) {
+        if apex.set(Kind::DS).is_some() {
+            let message = format!("the zone {} has a DS record at its apex", self.apex);
+            let cure = "put it into the parent zone, beside the delegation";
+            sink(Finding::error(self.apex, Some(Kind::DS), message, cure));
         }
     }
 

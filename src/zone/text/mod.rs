@@ -52,7 +52,8 @@ const PROGRESS_STEP: usize = 1 << 20;
 
 /// What came of reading a zone file.
 pub struct Reading {
-    /// The records. If there is an error among the faults, some are missing.
+    /// The records. If there is an error among the faults, some are missing, others stand in for what could not be
+    /// read so that nothing else is blamed for it, and no zone is ever built of them.
     pub draft: Draft,
     /// What is wrong, in the order of the text; at most [`FAULTS_MAX`] and one that counts the rest.
     pub faults: Vec<Fault>,

@@ -197,6 +197,12 @@ impl<'r> Reader<'r> {
         if self.apex.name.is_none() {
             self.keep(None, &FileTrouble::NoSoa.into(), b"");
         }
+        if self.apex.name.is_none() || self.apex.other.is_some() {
+            self.draft = Draft::new(Name::root()); // what the wrong zone lacks helps nobody
+        }
+        if self.more.0 > 0 || self.faults.iter().any(|fault| fault.severity == Severity::Error) {
+            self.draft.mark_incomplete();
+        }
         if self.more != (0, 0) {
             let (errors, warnings) = self.more;
             self.faults.push(wording::fault(None, &FileTrouble::More { errors, warnings }.into(), b""));

@@ -95,7 +95,11 @@ impl Reader<'_> {
         };
         let is_ours = head.kind != Kind::SOA || self.soa(scope, entry, first);
         if let Err(finding) = self.data(scope, &head, words, entry.end) {
-            return self.broken_data(scope, entry, &head, finding);
+            self.broken_data(scope, entry, finding);
+            if is_ours {
+                self.stand_in(scope, entry, &head, first);
+            }
+            return;
         }
         if let Some(at) = entry.glued_comment.filter(|_| is_text(head.kind)) {
             self.tell(scope, entry, Finding::new(at, 1, DataTrouble::CutText));
@@ -122,10 +126,37 @@ impl Reader<'_> {
         if !entry.indented {
             let _ = scope.owner.set(first.raw, scope.origin.as_ref().map(Name::borrow)); // one fault is enough
         }
-        let head = Head::read(words, usize::from(!entry.indented), entry.end);
-        if head.is_ok_and(|head| head.kind == Kind::SOA) {
+        let Ok(head) = Head::read(words, usize::from(!entry.indented), entry.end) else { return };
+        if head.kind == Kind::SOA {
             self.soa(scope, entry, *first);
-            self.ttls.hush();
+        }
+        self.stand_in(scope, entry, &head, *first);
+    }
+
+    /// Puts a record into the place of one that could not be read, if others depend on such a record: a CNAME whose
+    /// target is broken is not to be blamed for it. See [`Draft::mark_incomplete`].
+    fn stand_in(&mut self, scope: &Scope<'_>, entry: &Entry, head: &Head, first: Word<'_>) {
+        if let Some(ttl) = head.ttl {
+            self.ttls.explicit(ttl);
+        }
+        let count = (self.draft.len() as u32).to_be_bytes(); // no two alike, or they would be told as such
+        let name = [b"\x04", &count[..], b"\x07invalid\x00"].concat();
+        self.rdata.clear();
+        match head.kind {
+            Kind::A => self.rdata.extend(count),
+            Kind::AAAA => self.rdata.extend([&[0; 12], &count[..]].concat()),
+            Kind::NS | Kind::CNAME | Kind::DNAME => self.rdata.extend(name),
+            Kind::SOA => {
+                let numbers = [1u32, 7_200, 3_600, 1_209_600, 3_600].map(u32::to_be_bytes);
+                self.rdata.extend([&name, &name, numbers.as_flattened()].concat());
+                self.ttls.hush();
+            }
+            _ => return,
+        }
+        let ttl = head.ttl.unwrap_or_else(|| self.ttls.peek());
+        if let Some(owner) = scope.owner.name() {
+            let place = scope.place(entry, first.at, entry.end - first.at);
+            let _ = self.push(owner, head.kind, ttl, place); // that it lies out of the zone is one fault too many
         }
     }
 
@@ -180,16 +211,10 @@ impl Reader<'_> {
     }
 
     #[cold]
-    fn broken_data(&mut self, scope: &mut Scope<'_>, entry: &Entry, head: &Head, mut finding: Finding) {
-        if head.kind == Kind::SOA {
-            self.ttls.hush();
-        }
+    fn broken_data(&mut self, scope: &mut Scope<'_>, entry: &Entry, mut finding: Finding) {
         let is_too_much = matches!(finding.what, Trouble::Data(DataTrouble::Unfit(_, What::TooMany)));
         if is_too_much && let Some(open_at) = scope.lexer.retry(entry, finding.at) {
             finding = Finding::new(open_at, 1, Breakage::LateParenthesis);
-        }
-        if let Some(ttl) = head.ttl {
-            self.ttls.explicit(ttl);
         }
         self.tell(scope, entry, finding);
     }

@@ -99,6 +99,11 @@ impl Ttls {
         (ttl, source)
     }
 
+    /// As [`Ttls::implicit`], without a word; 0 if there is none.
+    pub(super) fn peek(&self) -> u32 {
+        self.default.or(self.last).unwrap_or(0)
+    }
+
     /// Whatever the next record lacks, it is not worth a word: what should have given it is wrong already.
     pub(super) fn hush(&mut self) {
         self.told = true;

@@ -175,7 +175,7 @@ fn directive(what: &DirectiveTrouble, culprit: &[u8]) -> Words {
         DirectiveTrouble::Ttl(TtlFault::Syntax) => said(format!("{it} is not a TTL"), record::TTL_FORMS),
         DirectiveTrouble::Origin(fault) => name(culprit, *fault),
         DirectiveTrouble::Include(error) => {
-            said(format!("{it} cannot be included: {error}"), "correct the path; it is relative to this file")
+            said(format!("{it} cannot be included: {error}"), "correct the path, or put the lines of that file here")
         }
         DirectiveTrouble::Circle(labels) => {
             said(format!("files include each other in a circle: {}", labels.join(" -> ")), "remove one of the $INCLUDE")

@@ -1,0 +1,290 @@
+"""How each server is set up, started and watched: the floor, Freehold, Knot, NSD and gdnsd.
+
+Each runs with one worker, in a session of its own, in the foreground, with nothing but authoritative answers: no
+rate limit for this machine (Freehold exempts it as it is), minimal answers, no log of queries, default caches.
+"""
+
+import concurrent.futures
+import glob
+import http.client
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from zone_sets import query
+
+READY_WITHIN = 240  # seconds
+SOA = 6
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def unlike_others(pid):
+    """Every session is a scheduling group of its own: ours goes before what else runs here. Needs root."""
+    try:
+        write(f"/proc/{pid}/autogroup", "-15")
+    except OSError:
+        pass
+
+
+class Server:
+    """A server under test. A kind of server says `name`, `port`, `program` and how it is prepared."""
+
+    answers = True  # the floor only pretends
+    import_seconds = 0.0  # before the start, if zones are imported
+    import_peak = 0.0  # MiB
+
+    def __init__(self, work, folder, zones):
+        self.sources = os.path.join(folder, "zones")
+        self.zones = zones
+        self.folder = os.path.join(work, "run", self.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.process = None
+
+    @classmethod
+    def missing(cls):
+        """What is not on this machine, or None."""
+        return None if shutil.which(cls.program) else f"{cls.program} is not installed"
+
+    def prepare(self):
+        """Writes settings, imports zones, returns the command line."""
+        raise NotImplementedError
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def zone_file(self, zone):
+        return os.path.join(self.sources, zone + ".zone")
+
+    def start(self):
+        """Prepares and starts; true once the first, the middle and the last zone are answered."""
+        command = self.prepare()
+        begun = time.monotonic()
+        self.spawn(["taskset", "-c", "0"] + command)
+        ready = self.wait_until_ready(begun)
+        self.ready_seconds = time.monotonic() - begun
+        return ready
+
+    def spawn(self, command):
+        with open(self.path("log"), "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+            )
+        unlike_others(self.process.pid)
+
+    def ask(self, message, seconds=0.05):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(seconds)
+            client.connect(("127.0.0.1", self.port))
+            try:
+                client.send(message)
+                return client.recv(65535)
+            except OSError:
+                return None
+
+    def wait_until_ready(self, begun):
+        probes = [query(self.zones[at], "SOA", 7) for at in (0, len(self.zones) // 2, -1)]
+        while time.monotonic() < begun + READY_WITHIN:
+            if self.process.poll() is not None:
+                return False
+            replies = [self.ask(probe) for probe in probes]
+            if all(reply and reply[3] & 15 == 0 and (reply[7] or not self.answers) for reply in replies):
+                return True
+            time.sleep(0.005)
+        return False
+
+    def processes(self):
+        """All processes of its session."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[3]) == self.process.pid:
+                found.append((int(pid), int(fields[11]) + int(fields[12])))
+        return found
+
+    def processor_seconds(self, ticks):
+        """Time on the processors so far. With `ticks` also of threads that have ended, but only to 10 ms."""
+        processes = self.processes()
+        if ticks:
+            return sum(ticks for _, ticks in processes) / os.sysconf("SC_CLK_TCK")
+        total = 0
+        for pid, _ in processes:
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+                try:
+                    with open(path) as file:
+                        total += int(file.read().split()[0])
+                except (OSError, IndexError):
+                    pass  # a thread that has just ended
+        return total / 1e9
+
+    def memory(self):
+        """Proportional set size in MiB: pages that processes share count once."""
+        total = 0
+        for pid, _ in self.processes():
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        return total / 1024
+
+    def stop(self):
+        if not self.process:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} did not stop within 20 s of SIGTERM", flush=True)
+        for pid, _ in self.processes():  # of the session that we began, no other
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+
+class Floor(Server):
+    """The same system calls, and a fixed answer: what no server on sockets can go below."""
+
+    name, port, answers, program = "floor64", 5400, False, "gcc"
+
+    def prepare(self):
+        return [os.path.join(os.path.dirname(self.folder), "..", "floor"), str(self.port)]
+
+
+class Freehold(Server):
+    """Ourselves. Zones are imported first, in the way a user would."""
+
+    name, port = "freehold", 5380
+    program = os.environ.get("FREEHOLD", "")
+
+    @classmethod
+    def missing(cls):
+        return None if os.path.exists(cls.program) else f"there is no {cls.program}: cargo build --release"
+
+    def prepare(self):
+        write(
+            self.path("freehold.toml"),
+            f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\nworkers = 1\n',
+        )
+        begun = time.monotonic()
+        if len(self.zones) == 1:
+            self.import_one(self.zones[0])
+        else:
+            self.import_many()
+        self.import_seconds = time.monotonic() - begun
+        return self.command("serve")
+
+    def command(self, *words):
+        return [self.program, "--config", self.path("freehold.toml"), *words]
+
+    def import_one(self, zone):
+        """By the command, with no server running."""
+        with open(self.path("log"), "ab") as log:
+            process = subprocess.Popen(self.command("zone", "import", self.zone_file(zone)), stdout=log, stderr=log)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.import_peak = usage.ru_maxrss / 1024
+        if process.returncode not in (0, 3):  # 3: done, with warnings
+            raise RuntimeError(f"import of {zone} failed with {process.returncode}, see {self.path('log')}")
+
+    def import_many(self):
+        """Through the admin socket of a running server, over two connections."""
+        self.spawn(self.command("serve"))
+        admin = self.path("data/admin.socket")
+        until = time.monotonic() + 10
+        while not os.path.exists(admin) and time.monotonic() < until:
+            time.sleep(0.01)
+        half = len(self.zones) // 2
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda zones: self.put(admin, zones), (self.zones[:half], self.zones[half:])))
+        with open(f"/proc/{self.process.pid}/status") as file:
+            self.import_peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+        self.stop()
+
+    def put(self, admin, zones):
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(admin)
+        for zone in zones:
+            with open(self.zone_file(zone), "rb") as file:
+                connection.request("PUT", f"/v1/zones/{zone}/file", file.read(), {"Content-Type": "text/dns"})
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 200:
+                raise RuntimeError(f"import of {zone}: {response.status} {answer[:300]}")
+
+
+class Knot(Server):
+    """Reads zone files at its start."""
+
+    name, port, program = "knot", 5410, "knotd"
+
+    def prepare(self):
+        zones = "".join(f" - domain: {zone}\n" for zone in self.zones)
+        write(
+            self.path("knot.conf"),
+            f"server:\n  rundir: {self.folder}\n  listen: 127.0.0.1@{self.port}\n"
+            f"  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n  tcp-reuseport: on\n"
+            f"log:\n - target: stderr\n   any: warning\ndatabase:\n  storage: {self.folder}\n"
+            f'template:\n - id: default\n   storage: {self.sources}\n   file: "%s.zone"\n'
+            f"   zonefile-sync: -1\n   zonefile-load: whole\n   journal-content: changes\n   semantic-checks: off\n"
+            f"zone:\n{zones}",
+        )
+        return ["knotd", "-c", self.path("knot.conf")]
+
+
+class Nsd(Server):
+    """Reads zone files at its start."""
+
+    name, port, program = "nsd", 5420, "nsd"
+
+    def prepare(self):
+        zones = "".join(f"zone:\n  name: {zone}\n  include-pattern: all\n" for zone in self.zones)
+        write(
+            self.path("nsd.conf"),
+            f"server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  reuseport: yes\n"
+            f'  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{self.sources}"\n'
+            f'  zonelistfile: "{self.path("zone.list")}"\n  logfile: "{self.path("nsd.log")}"\n'
+            f'  pidfile: "{self.path("nsd.pid")}"\n  xfrdfile: "{self.path("xfrd.state")}"\n  xfrdir: "{self.folder}"\n'
+            f"  minimal-responses: yes\n  rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n  tcp-count: 1000\n"
+            f'remote-control:\n  control-enable: no\npattern:\n  name: all\n  zonefile: "%s.zone"\n{zones}',
+        )
+        return ["nsd", "-d", "-c", self.path("nsd.conf")]
+
+
+class Gdnsd(Server):
+    """Reads zone files at its start; no DNSSEC, no updates, does not follow aliases inside the answer."""
+
+    name, port, program = "gdnsd", 5460, "gdnsd"
+
+    def prepare(self):
+        os.makedirs(self.path("etc/zones"))
+        write(
+            self.path("etc/config"),
+            f"options => {{ listen => [ 127.0.0.1:{self.port} ], udp_threads => 1, tcp_threads => 1,\n"
+            f"  run_dir => {self.path('run')}, state_dir => {self.path('state')},\n"
+            f"  zones_rfc1035_threads => 2, tcp_clients_per_thread => 2000 }}\n",
+        )
+        for zone in self.zones:
+            os.symlink(self.zone_file(zone), self.path(f"etc/zones/{zone}"))
+        return ["gdnsd", "-c", self.path("etc"), "start"]
+
+
+ALL = [Floor, Freehold, Knot, Nsd, Gdnsd]
+
+
+def summary(reply):
+    """What must be the same at every server: flags and rcode, the counts of the sections, the length."""
+    if reply is None:
+        return None
+    flags, counts = struct.unpack(">H", reply[2:4])[0], struct.unpack(">HHHH", reply[4:12])
+    return flags, counts, len(reply)

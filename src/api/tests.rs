@@ -1,0 +1,164 @@
+//! Each endpoint as a client meets it: what goes in, what comes out, and each way to get it wrong.
+
+use serde_json::Value;
+
+use super::*;
+use crate::store;
+
+const ZONE: &str = "@ 300 SOA ns h 5 3600 600 86400 300\n@ 300 NS ns\nns 300 A 192.0.2.53\n";
+const FILE: &str = "/v1/zones/home.example/file";
+
+/// The API over a store in a directory that goes with it.
+struct Bench {
+    here: Here,
+    store: Arc<Store>,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let place = store::Settings { directory: directory.path().join("data"), ..store::Settings::default() };
+        let store = Arc::new(Store::open(&place).unwrap());
+        Self { here: Here::new(Arc::clone(&store), settings), store, _directory: directory }
+    }
+
+    async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String, Vec<u8>) {
+        let question = hyper::Request::builder().method(method).uri(path).header("content-type", kind);
+        let answer = self.here.answer(question.body(Full::from(body.to_owned())).unwrap()).await;
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), kind, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    async fn put(&self, path: &str, text: &str) -> (u16, Value) {
+        let (status, _, body) = self.ask(Method::PUT, path, TEXT_DNS, text).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// A problem document: its status and the last word of its type.
+    async fn problem(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String) {
+        let (status, kind, body) = self.ask(method, path, kind, body).await;
+        assert_eq!(kind, "application/problem+json");
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem.status, status);
+        assert!(!problem.title.is_empty() && !problem.detail.is_empty() && !problem.hint.is_empty(), "{problem:?}");
+        (status, problem.kind.trim_start_matches("/problems/").to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_zone_comes_is_read_and_goes() {
+    let bench = Bench::new();
+    let (status, change) = bench.put(FILE, ZONE).await;
+    assert_eq!(
+        (status, &change["changed"], &change["serial_after"], &change["revision"]),
+        (200, &true.into(), &5.into(), &1.into())
+    );
+    assert!(change["serial_before"].is_null() && change.get("differences").is_none(), "{change}");
+    let (_, _, list) = bench.ask(Method::GET, "/v1/zones", "", "").await;
+    let list: ZoneList = serde_json::from_slice(&list).unwrap();
+    let summary = ZoneSummary { name: "home.example".into(), serial: 5, names: 2, records: 3 };
+    assert_eq!((list.revision, list.zones), (1, vec![summary.clone()]));
+    let (_, _, one) = bench.ask(Method::GET, "/v1/zones/HOME.example.", "", "").await;
+    assert_eq!(serde_json::from_slice::<ZoneSummary>(&one).unwrap(), summary);
+    let (_, kind, file) = bench.ask(Method::GET, FILE, "", "").await;
+    assert_eq!(kind, TEXT_DNS);
+    let (_, change) = bench.put(FILE, std::str::from_utf8(&file).unwrap()).await;
+    assert_eq!(change["changed"], false);
+    let (status, ..) = bench.ask(Method::DELETE, "/v1/zones/home.example", "", "").await;
+    assert_eq!((status, bench.store.snapshot().zones.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_each_record_and_changes_nothing() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    let (_, change) = bench.put(&format!("{FILE}?dry_run=1"), &ZONE.replace("192.0.2.53", "192.0.2.54")).await;
+    let records: Vec<&str> =
+        change["differences"].as_array().unwrap().iter().filter_map(|d| d["record"].as_str()).collect();
+    assert_eq!(records.len(), 4, "{records:?}");
+    assert_eq!(records[3], "ns.home.example. 300 IN A 192.0.2.54");
+    assert_eq!(
+        (&change["altered"], &change["serial_after"], bench.store.snapshot().revision),
+        (&1.into(), &6.into(), 1)
+    );
+    bench.ask(Method::DELETE, "/v1/zones/home.example?dry_run=1", "", "").await;
+    assert_eq!(bench.store.snapshot().zones.len(), 1);
+}
+
+#[tokio::test]
+async fn a_bad_zone_file_gets_all_its_faults_and_changes_nothing() {
+    let bench = Bench::new();
+    let text = format!("{ZONE}a 300 A one\nb 300 A two\n");
+    let (status, problem) = bench.put(FILE, &text).await;
+    let lines: Vec<&Value> = problem["faults"].as_array().unwrap().iter().map(|fault| &fault["line"]).collect();
+    assert_eq!((status, lines), (422, vec![&Value::from(4), &Value::from(5)]), "{problem}");
+    assert_eq!(bench.store.snapshot().revision, 0);
+}
+
+/// Whoever may send a zone may not thereby read the server's files.
+#[tokio::test]
+async fn a_zone_file_that_is_sent_cannot_include_others() {
+    let bench = Bench::new();
+    let (status, problem) = bench.put(FILE, &format!("{ZONE}$INCLUDE /etc/passwd\n")).await;
+    assert_eq!(status, 422);
+    let text = problem.to_string();
+    assert!(text.contains("cannot include others") && !text.contains("root:"), "{text}");
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_told_why() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    for (method, path, kind, body, expected) in [
+        (Method::GET, "/v1/nothing", "", "", (404, "not-found")),
+        (Method::GET, "/v1/zones/other.example", "", "", (404, "no-such-zone")),
+        (Method::GET, "/v1/zones/other.example/file", "", "", (404, "no-such-zone")),
+        (Method::DELETE, "/v1/zones/other.example", "", "", (404, "no-such-zone")),
+        (Method::GET, "/v1/zones/a..b", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/zones/%ff", "", "", (400, "bad-request")),
+        (Method::POST, "/v1/zones", "", "", (405, "method")),
+        (Method::PUT, FILE, "application/json", ZONE, (415, "content-type")),
+        (Method::PUT, "/v1/zones/home.example/file?dryrun=1", TEXT_DNS, ZONE, (400, "bad-request")),
+        (Method::DELETE, "/v1/zones/home.example?dry_run=yes", "", "", (400, "bad-request")),
+    ] {
+        let (status, kind) = bench.problem(method, path, kind, body).await;
+        assert_eq!((status, kind.as_str()), expected, "{path}");
+    }
+    assert_eq!(bench.store.snapshot().revision, 1);
+}
+
+#[tokio::test]
+async fn the_limit_of_a_zone_file_is_kept_at_the_octet() {
+    let size = ZONE.len() as u64;
+    let status = async |zone_file_size_max| {
+        Bench::with(Settings { zone_file_size_max, ..Settings::default() }).put(FILE, ZONE).await.0
+    };
+    assert_eq!((status(size).await, status(size - 1).await), (200, 413));
+}
+
+#[tokio::test]
+async fn a_store_that_closes_says_so() {
+    let bench = Bench::new();
+    bench.store.close();
+    assert_eq!(bench.problem(Method::PUT, FILE, TEXT_DNS, ZONE).await, (503, "closing".into()));
+}
+
+#[tokio::test]
+async fn a_backup_holds_what_is_served() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    let (_, kind, backup) = bench.ask(Method::GET, "/v1/backup", "", "").await;
+    assert_eq!(kind, "application/octet-stream");
+    let directory = tempfile::tempdir().unwrap();
+    let (file, data) = (directory.path().join("all.backup"), directory.path().join("data"));
+    std::fs::write(&file, backup).unwrap();
+    let restored = store::backup::restore(&file, &data).unwrap();
+    assert_eq!(restored.zones.iter().map(|zone| zone.record_count()).collect::<Vec<_>>(), [3]);
+}
