@@ -102,15 +102,20 @@ pub(super) fn plain(error: &io::Error) -> String {
     }
 }
 
+/// What helps against the errors that people meet.
+const CURES: [(io::ErrorKind, &str); 7] = [
+    (io::ErrorKind::PermissionDenied, "give it to the user that runs Freehold"),
+    (io::ErrorKind::ReadOnlyFilesystem, "mount it writable or use another data directory"),
+    (io::ErrorKind::StorageFull, "make room on that disk"),
+    (io::ErrorKind::QuotaExceeded, "make room or raise the quota"),
+    (io::ErrorKind::NotFound, "check the path"),
+    (io::ErrorKind::NotADirectory, "use a path that is a directory"),
+    (io::ErrorKind::AlreadyExists, "use a path that is a directory"),
+];
+
 fn cure(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "give it to the user that runs Freehold",
-        io::ErrorKind::ReadOnlyFilesystem => "mount it writable or use another data directory",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
-        io::ErrorKind::NotFound => "check the path",
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "use a path that is a directory",
-        _ => "check the disk and the path",
-    }
+    let known = CURES.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or("check the disk and the path", |(_, cure)| cure)
 }
 
 /// Why a change was not made. Nothing has changed then.
@@ -128,14 +133,20 @@ pub enum Refused {
 
 impl Refused {
     pub(super) fn not_saved(error: &io::Error) -> Self {
-        Self::NotSaved(match error.kind() {
-            io::ErrorKind::StorageFull => "the disk is full: make room and try again".to_owned(),
-            io::ErrorKind::QuotaExceeded => "the disk quota is used up: make room and try again".to_owned(),
-            io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only: mount it writable and try again".to_owned(),
-            _ => format!("the disk does not take it: {}: check the disk and try again", plain(error)),
+        let known = REFUSALS.iter().find(|(kind, _)| *kind == error.kind());
+        Self::NotSaved(match known {
+            Some((_, reason)) => format!("{reason} and try again"),
+            None => format!("the disk does not take it: {}: check the disk and try again", plain(error)),
         })
     }
 }
+
+/// Why a disk takes nothing, in the cases that people meet, and the cure.
+const REFUSALS: [(io::ErrorKind, &str); 3] = [
+    (io::ErrorKind::StorageFull, "the disk is full: make room"),
+    (io::ErrorKind::QuotaExceeded, "the disk quota is used up: make room or raise the quota"),
+    (io::ErrorKind::ReadOnlyFilesystem, "the disk is read-only: mount it writable"),
+];
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

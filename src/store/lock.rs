@@ -9,7 +9,14 @@ use super::fault::OpenFault;
 
 /// Holds the directory until it is dropped.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing the file would do, unless another thread is just starting a child, which has a copy until it runs.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why the directory is not ours.
@@ -48,7 +55,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(NotLocked::Io(error)),
         }
         let _ = write_holder(&mut file); // a full disk must not keep a server from starting
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

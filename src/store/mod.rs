@@ -1,8 +1,8 @@
 //! What Freehold knows, durable and in memory.
 //!
-//! Three layers, each with one job. The **journal** ([`journal`]) is what is durable: append-only, checksummed, one
-//! `fdatasync` a batch before anybody is told "done". **sled** ([`disk`]) follows behind and holds the current state,
-//! so that a start is quick; it may be damaged or deleted at any time, because a **checkpoint** ([`backup`]) and the
+//! Three layers, each with one job. The **journal** is what is durable: append-only, checksummed, one
+//! `fdatasync` a batch before anybody is told "done". **sled** follows behind and holds the current state,
+//! so that a start is quick; it may be damaged or deleted at any time, because a **checkpoint** (the same file as a [`backup`]) and the
 //! journal since then give the same state. The **[`Snapshot`]** in memory is what answers.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
-//! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in [`open`].
+//! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
 mod apply;
 pub mod backup;

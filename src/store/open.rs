@@ -94,13 +94,13 @@ impl Opening<'_> {
 
     /// The newest state, and the revision that sled has of it.
     fn find(&mut self) -> Result<(Replayed, Option<u64>), OpenFault> {
-        if let Some(base) = self.from_sled()? {
+        if let Some(base) = self.sled_state()? {
             let revision = base.revision;
             if let Some(found) = self.try_base(base)? {
                 return Ok((found, Some(revision)));
             }
         }
-        if let Some(base) = self.from_checkpoint()?
+        if let Some(base) = self.checkpoint_state()?
             && let Some(found) = self.try_base(base)?
         {
             return Ok((found, None));
@@ -113,7 +113,7 @@ impl Opening<'_> {
         Err(self.refusal())
     }
 
-    fn from_sled(&mut self) -> Result<Option<Snapshot>, OpenFault> {
+    fn sled_state(&mut self) -> Result<Option<Snapshot>, OpenFault> {
         let path = self.disk.directory();
         let fault = match self.disk.load() {
             Ok(found) => return Ok(found),
@@ -123,13 +123,14 @@ impl Opening<'_> {
             DiskFault::Newer(version) => return Err(OpenFault::Newer { path: path.to_owned(), version }),
             DiskFault::Io(error) if is_ours_to_tell(&error) => return Err(OpenFault::io("read", path)(error)),
             DiskFault::Unfinished => (),
+            DiskFault::Io(ref error) if is_room_missing(error) => (), // the journal is enough to start from
             DiskFault::Damaged(_) | DiskFault::Io(_) => self.sled_damaged = true,
         }
         self.rejected.push(Rejected { path: path.to_owned(), reason: fault.to_string() });
         Ok(None)
     }
 
-    fn from_checkpoint(&mut self) -> Result<Option<Snapshot>, OpenFault> {
+    fn checkpoint_state(&mut self) -> Result<Option<Snapshot>, OpenFault> {
         let path = self.directory.join("checkpoint");
         match backup::read_checkpoint(self.directory) {
             Ok(found) => Ok(found),
@@ -206,14 +207,11 @@ impl Opening<'_> {
 /// Errors that the person can cure, as opposed to those that mean damage.
 fn is_ours_to_tell(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied
-            | ErrorKind::ReadOnlyFilesystem
-            | ErrorKind::StorageFull
-            | ErrorKind::QuotaExceeded
-            | ErrorKind::WouldBlock
-    )
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::WouldBlock)
+}
+
+fn is_room_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Creates the data directory and shows that it can be written.

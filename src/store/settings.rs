@@ -39,3 +39,17 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_is_the_default_and_what_is_unknown_is_refused() {
+        let settings: Settings = toml::from_str("directory = '/srv/dns'\nhistory_size_max = 0").unwrap();
+        let wanted = Settings { directory: "/srv/dns".into(), history_size_max: 0, ..Settings::default() };
+        assert_eq!(settings, wanted);
+        let fault = toml::from_str::<Settings>("directroy = '/srv/dns'").unwrap_err().to_string();
+        assert!(fault.contains("directroy"), "{fault}");
+    }
+}

@@ -112,20 +112,20 @@ impl Writer {
             }
             Err(fault) => {
                 self.journal.abandon();
-                let Ok([request]) = <[Request; 1]>::try_from(batch).map_err(|batch| self.process_singly(batch)) else {
-                    return;
-                };
-                if !std::mem::replace(&mut self.failing, true) {
-                    error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
-                }
-                let _ = request.answer.try_send(Err(Refused::not_saved(&fault)));
+                self.refuse(batch, &fault);
             }
         }
     }
 
-    fn process_singly(&mut self, batch: Vec<Request>) {
+    fn refuse(&mut self, batch: Vec<Request>, fault: &io::Error) {
+        if batch.len() > 1 {
+            return batch.into_iter().for_each(|request| self.process(vec![request]));
+        }
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
+        }
         for request in batch {
-            self.process(vec![request]);
+            let _ = request.answer.try_send(Err(Refused::not_saved(fault)));
         }
     }
 

@@ -64,7 +64,7 @@ fn mount(options: &[&str], path: &Path) -> bool {
 fn a_full_disk_refuses_changes_and_nothing_else_and_works_again_when_there_is_room() {
     let Some(disk) = SmallDisk::mount() else { return };
     // Folds and checkpoints happen, and fail, all the time.
-    let store = Store::open(&Settings { fold_after_size: 1, ..settings(&disk.directory()) }).unwrap();
+    let mut store = Store::open(&Settings { fold_after_size: 1, ..settings(&disk.directory()) }).unwrap();
     for writer in 0..WRITERS {
         commit(&store, change(writer, 1)).unwrap();
     }
@@ -89,6 +89,10 @@ fn a_full_disk_refuses_changes_and_nothing_else_and_works_again_when_there_is_ro
         let (state, left) = (store.snapshot(), tempfile::tempdir().unwrap());
         copy(&disk.directory(), left.path());
         assert_same(&Store::open(&settings(left.path())).unwrap().snapshot(), &state, "killed while the disk is full");
+        store.close();
+        drop(store);
+        store = Store::open(&settings(&disk.directory())).expect("a full disk keeps nobody from starting");
+        assert_same(&store.snapshot(), &state, "opened while the disk is full");
         disk.make_room();
         number += 1;
         commit(&store, change(1, number)).expect("there is room again");
