@@ -16,7 +16,7 @@ use crate::zone::{Zone, text};
 
 /// `freehold zone check FILE`
 pub(super) fn check(file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
-    let checked = zone_file::read(&file.file, file.origin.clone())?.checked;
+    let checked = zone_file::check(&file.file, file.origin.clone())?;
     match options.output {
         Output::Json => json(&Report::of(&checked))?,
         Output::Table => {
@@ -34,7 +34,7 @@ pub(super) fn check(file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
 
 /// Reads a zone file for an import: the zone, or all its faults and the verdict as a text to show.
 pub fn import_check(path: &Path) -> Result<Arc<Zone>, String> {
-    let checked = zone_file::read(path, None).map_err(|stop| stop.to_string())?.checked;
+    let checked = zone_file::check(path, None).map_err(|stop| stop.to_string())?;
     match &checked.zone {
         Some(zone) => Ok(Arc::clone(zone)),
         None => Err(faults(&checked, false) + &verdict(&checked)),

@@ -10,7 +10,7 @@ use super::stop::Stop;
 use super::terminal::Progress;
 use crate::api::Checked;
 use crate::wire::Name;
-use crate::zone::text;
+use crate::zone::text::{self, Reading};
 
 /// A zone file, read and checked.
 pub(super) struct ZoneText {
@@ -20,9 +20,34 @@ pub(super) struct ZoneText {
     pub(super) whole: Option<Arc<[u8]>>,
 }
 
+/// As [`read`], where nobody needs the text afterwards: it leaves the memory before the zone is built, and is read
+/// again where there are faults to show.
+pub(super) fn check(path: &Path, origin: Option<Name>) -> Result<Checked, Stop> {
+    let (mut reading, text) = read_text(path, origin)?;
+    drop(text);
+    let again = path != Path::new("-") && reading.faults.is_empty();
+    if again {
+        reading.files.iter_mut().for_each(|file| file.text = Arc::new([]));
+    }
+    let mut checked = Checked::of(reading);
+    if again && !checked.faults.is_empty() {
+        for file in &mut checked.files {
+            let path = Path::new(&*file.label);
+            file.text = fs::read(path).map_err(|fault| Stop::file("read", path, &fault))?.into();
+        }
+    }
+    Ok(checked)
+}
+
 /// Reads a file, or standard input for `-`, and all that it includes. The zone's name comes from `origin`, from the
 /// text, or from the file's name, in this order.
 pub(super) fn read(path: &Path, origin: Option<Name>) -> Result<ZoneText, Stop> {
+    let (reading, text) = read_text(path, origin)?;
+    let whole = (reading.files.len() == 1).then_some(text);
+    Ok(ZoneText { checked: Checked::of(reading), whole })
+}
+
+fn read_text(path: &Path, origin: Option<Name>) -> Result<(Reading, Arc<[u8]>), Stop> {
     let text: Arc<[u8]> = if path == Path::new("-") {
         let mut text = Vec::new();
         io::stdin().read_to_end(&mut text).map_err(|fault| Stop::file("read", path, &fault))?;
@@ -34,9 +59,7 @@ pub(super) fn read(path: &Path, origin: Option<Name>) -> Result<ZoneText, Stop> 
     let mut progress = Progress::new("reading", text.len());
     let label = path.to_string_lossy();
     let reading = text::read(Arc::clone(&text), &label, origin, &mut include, &mut |octets| progress.at(octets));
-    drop(progress);
-    let whole = (reading.files.len() == 1).then_some(text);
-    Ok(ZoneText { checked: Checked::of(reading), whole })
+    Ok((reading, text))
 }
 
 /// A file that another includes; a relative path starts at the file that names it, not where the command runs.

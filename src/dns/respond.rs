@@ -76,14 +76,14 @@ fn cookie_of(query: &Query<'_>, peer: Peer, now: Moment, policy: &Policy) -> Coo
 fn tell(header: Header, rcode: Rcode, stats: &Stats, buffer: &mut [u8]) -> usize {
     stats.malformed.add(1);
     stats.reply(rcode.0);
-    Reply::new(buffer, &[], UDP_REPLY_SIZE_PLAIN, 0).finish(header, rcode, None)
+    Reply::new(buffer, &[], UDP_REPLY_SIZE_PLAIN, 0).finish(header, rcode, None, None)
 }
 
 /// No longer than the question: an honest client asks again over TCP.
 fn slip(query: &Query<'_>, buffer: &mut [u8]) -> usize {
     let mut reply = Reply::new(buffer, query.question, UDP_REPLY_SIZE_PLAIN, 0);
     reply.set_truncated();
-    reply.finish(query.header, Rcode::NOERROR, None)
+    reply.finish(query.header, Rcode::NOERROR, None, None)
 }
 
 /// A query that was read and admitted.
@@ -119,7 +119,7 @@ impl Exchange<'_> {
             self.stats.truncated.add(1);
         }
         self.stats.reply(rcode.0);
-        reply.finish(self.query.header, rcode, opt)
+        reply.finish(self.query.header, rcode, opt, self.query.tsig.as_ref().filter(|_| rcode == Rcode::NOTAUTH))
     }
 
     /// What keeps a query that was read from being answered, with the extended error that explains it.
@@ -131,7 +131,7 @@ impl Exchange<'_> {
         if query.edns.is_some_and(|edns| edns.version > 0) {
             return Some((Rcode::BADVERS, None)); // RFC 6891, section 6.1.3
         }
-        if query.signed {
+        if query.tsig.is_some() {
             return Some((Rcode::NOTAUTH, None)); // no key is known here (RFC 8945, section 5.2.1)
         }
         if query.question.is_empty() {

@@ -8,6 +8,7 @@ pub mod query;
 pub mod rcode;
 pub mod rdata;
 pub mod reply;
+pub mod tsig;
 
 pub use key::{Hash, Key};
 pub use kind::Kind;

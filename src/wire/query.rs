@@ -4,6 +4,7 @@
 //! nothing before it to point to), and what follows the counted records is malformed.
 
 use super::edns::Edns;
+use super::tsig::Tsig;
 use super::{Key, Kind, NameRef, Rcode};
 
 /// Octets of the header (RFC 1035, section 4.1.1).
@@ -11,7 +12,6 @@ pub const HEADER_SIZE: usize = 12;
 
 const QR: u8 = 0x80;
 const RD: u8 = 0x01;
-const CD: u8 = 0x10;
 
 /// What every message begins with.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +22,6 @@ pub struct Header {
     pub opcode: u8,
     /// Recursion desired: copied into the reply.
     pub recursion_desired: bool,
-    /// Checking disabled: copied into the reply (RFC 4035, section 3.1.6).
-    pub checking_disabled: bool,
 }
 
 /// A query that can be answered.
@@ -41,8 +39,8 @@ pub struct Query<'p> {
     pub class: u16,
     /// The OPT record, if there was one.
     pub edns: Option<Edns<'p>>,
-    /// Whether the message is signed (RFC 8945).
-    pub signed: bool,
+    /// The signature, if there was one.
+    pub tsig: Option<Tsig<'p>>,
 }
 
 /// Why a packet is no query that can be answered.
@@ -61,12 +59,8 @@ impl<'p> Query<'p> {
         if head[2] & QR != 0 {
             return Err(Unreadable::Silence);
         }
-        let header = Header {
-            id: [head[0], head[1]],
-            opcode: head[2] >> 3 & 0xf,
-            recursion_desired: head[2] & RD != 0,
-            checking_disabled: head[3] & CD != 0,
-        };
+        let header =
+            Header { id: [head[0], head[1]], opcode: head[2] >> 3 & 0xf, recursion_desired: head[2] & RD != 0 };
         if header.opcode != 0 {
             return Err(Unreadable::Tell(header, Rcode::NOTIMP));
         }
@@ -90,7 +84,7 @@ impl<'p> Query<'p> {
             rest = behind;
         }
         let question = &body[..body.len() - rest.len()];
-        let mut query = Query { header, question, key, kind, class, edns: None, signed: false };
+        let mut query = Query { header, question, key, kind, class, edns: None, tsig: None };
         if authorities > 0 {
             if authorities > 1 || kind != Kind::IXFR {
                 return None; // the SOA of an incremental transfer is the one record a query carries (RFC 1995, section 3)
@@ -108,10 +102,10 @@ impl<'p> Query<'p> {
 
     fn take_additional(&mut self, record: &Foreign<'p>, last: bool) -> Option<()> {
         match record.kind {
-            Kind::OPT if !record.root_owned || self.edns.is_some() => return None, // RFC 6891, section 6.1.1
+            Kind::OPT if record.owner != [0] || self.edns.is_some() => return None, // RFC 6891, section 6.1.1
             Kind::OPT => self.edns = Some(Edns::read(record.class, record.ttl, record.data).ok()?),
             Kind::TSIG if !last => return None, // RFC 8945, section 5.1
-            Kind::TSIG => self.signed = true,
+            Kind::TSIG => self.tsig = Some(Tsig::read(record.owner, record.data)?),
             _ => (), // means nothing in a query
         }
         Some(())
@@ -120,7 +114,8 @@ impl<'p> Query<'p> {
 
 /// A record in somebody else's message, where names may be compressed.
 struct Foreign<'p> {
-    root_owned: bool,
+    /// As it stands in the message, maybe compressed.
+    owner: &'p [u8],
     kind: Kind,
     class: u16,
     ttl: [u8; 4],
@@ -129,12 +124,12 @@ struct Foreign<'p> {
 
 impl<'p> Foreign<'p> {
     fn read(bytes: &'p [u8]) -> Option<(Self, &'p [u8])> {
-        let (root_owned, rest) = skip_name(bytes)?;
+        let (owner, rest) = split_name(bytes)?;
         let (fixed, rest) = rest.split_first_chunk::<10>()?;
         let size = u16::from_be_bytes([fixed[8], fixed[9]]) as usize;
         let (data, rest) = rest.split_at_checked(size)?;
         let record = Self {
-            root_owned,
+            owner,
             kind: Kind(u16::from_be_bytes([fixed[0], fixed[1]])),
             class: u16::from_be_bytes([fixed[2], fixed[3]]),
             ttl: [fixed[4], fixed[5], fixed[6], fixed[7]],
@@ -144,18 +139,17 @@ impl<'p> Foreign<'p> {
     }
 }
 
-/// Passes over a name without following its pointer: nobody here wants to know what it says.
-fn skip_name(bytes: &[u8]) -> Option<(bool, &[u8])> {
-    let mut rest = bytes;
+/// Takes a name off without following its pointer.
+fn split_name(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut at = 0;
     loop {
-        let (&size, behind) = rest.split_first()?;
-        match size {
-            0 => return Some((bytes.len() - behind.len() == 1, behind)),
-            0xc0.. => return Some((false, behind.get(1..)?)),
-            1..=63 => rest = behind.get(size as usize..)?,
+        match *bytes.get(at)? {
+            0 => return bytes.split_at_checked(at + 1),
+            0xc0.. => return bytes.split_at_checked(at + 2),
+            size @ 1..=63 => at += 1 + size as usize,
             64..0xc0 => return None,
         }
-        if bytes.len() - rest.len() > crate::limits::NAME_SIZE_MAX {
+        if at >= crate::limits::NAME_SIZE_MAX {
             return None;
         }
     }

@@ -13,6 +13,7 @@ pub use spot::Spot;
 
 use super::edns::Opt;
 use super::query::{HEADER_SIZE, Header};
+use super::tsig::Tsig;
 use super::{NameRef, Rcode};
 
 /// The largest offset a pointer can name.
@@ -217,11 +218,16 @@ impl<'b> Reply<'b> {
         Some(())
     }
 
-    /// Writes the OPT record and the header; returns how many octets the reply has.
-    pub fn finish(mut self, header: Header, rcode: Rcode, opt: Option<Opt<'_>>) -> usize {
+    /// Writes the OPT record, what answers a signature by an unknown key, and the header; returns how many octets the
+    /// reply has. AD and CD stay clear: an authority validates nothing (RFC 4035, section 3.1.6).
+    pub fn finish(mut self, header: Header, rcode: Rcode, opt: Option<Opt<'_>>, bad_key: Option<&Tsig<'_>>) -> usize {
         let mut counts = [u16::from(self.has_question), self.counts[0], self.counts[1], self.counts[2]];
         let opt = opt.map(|opt| Opt { rcode_high: (rcode.0 >> 4) as u8, ..opt });
         if let Some(size) = opt.and_then(|opt| opt.write(&mut self.buffer[self.at..])) {
+            self.at += size;
+            counts[3] += 1;
+        }
+        if let Some(size) = bad_key.and_then(|tsig| tsig.write_bad_key(&mut self.buffer[self.at..])) {
             self.at += size;
             counts[3] += 1;
         }
@@ -233,7 +239,7 @@ impl<'b> Reply<'b> {
             | flag(self.authoritative, 0x04)
             | flag(self.truncated, 0x02)
             | flag(header.recursion_desired, 0x01);
-        head[3] = flag(header.checking_disabled, 0x10) | (rcode.0 & 0xf) as u8;
+        head[3] = (rcode.0 & 0xf) as u8;
         for (count, at) in counts.iter().zip([4, 6, 8, 10]) {
             head[at..at + 2].copy_from_slice(&count.to_be_bytes());
         }

@@ -8,10 +8,9 @@ use super::{Finding, Sink, View};
 use crate::zone::{Node, Set};
 
 impl View<'_> {
-    /// Every warning about one name.
-    pub(super) fn advice(&self, node: &Node, servers: &HashSet<Name>, sink: Sink<'_>) {
+    /// Every warning about one name, which lies below `cut`, if below any.
+    pub(super) fn advice(&self, node: &Node, cut: Option<NameRef<'_>>, servers: &HashSet<Name>, sink: Sink<'_>) {
         let apex = node.name() == self.apex;
-        let cut = self.cut_above(node.name());
         match cut {
             Some(cut) => occluded(node, cut, servers, sink),
             None => self.target_advice(node, sink),

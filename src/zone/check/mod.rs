@@ -73,9 +73,14 @@ impl View<'_> {
             self.apex_rules(None, sink);
         }
         let servers = self.servers();
+        let mut cut: Option<NameRef<'_>> = None;
         for node in self.names.iter() {
+            cut = cut.filter(|cut| node.name().is_within(*cut)); // what lies below a name follows it
             self.errors_of(node, sink);
-            self.advice(node, &servers, sink);
+            self.advice(node, cut, &servers, sink);
+            if node.has_ns() && node.name() != self.apex {
+                cut = cut.or(Some(node.name()));
+            }
         }
     }
 
@@ -194,6 +199,9 @@ impl View<'_> {
 
     /// Chains of aliases are short, or resolvers give up on them; one that never ends is the longest of all.
     fn alias_chain(&self, node: &Node, sink: Sink<'_>) {
+        if !node.is_alias() {
+            return;
+        }
         let owner = node.name();
         let mut at = owner.to_name();
         for _ in 0..=ALIAS_CHAIN_MAX {

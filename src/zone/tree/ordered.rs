@@ -41,9 +41,9 @@ impl<T: Named> Ordered<T> {
         if len <= FULL {
             return Self { root: Arc::new(Level::Leaf(items)), len };
         }
-        let leaves = items.chunks(FULL).map(|chunk| Arc::new(Level::Leaf(chunk.to_vec())));
-        let mut level: Vec<_> = leaves.collect();
-        drop(items);
+        let mut items = items.into_iter();
+        let leaf = || Some(items.by_ref().take(FULL).collect::<Vec<_>>()).filter(|leaf| !leaf.is_empty());
+        let mut level: Vec<_> = std::iter::from_fn(leaf).map(|leaf| Arc::new(Level::Leaf(leaf))).collect();
         while level.len() > 1 {
             let branches = level.chunks(FULL);
             level =
