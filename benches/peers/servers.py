@@ -66,12 +66,21 @@ class Server:
 
     def start(self):
         """Prepares and starts; true once the first, the middle and the last zone are answered."""
+        self.must_have_its_port()
         command = self.prepare()
         begun = time.monotonic()
         self.spawn(["taskset", "-c", "0"] + command)
         ready = self.wait_until_ready(begun)
         self.ready_seconds = time.monotonic() - begun
         return ready
+
+    def must_have_its_port(self):
+        """Another server there would answer in its place."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as fault:
+                raise RuntimeError(f"127.0.0.1:{self.port} is not free: {fault}") from fault
 
     def spawn(self, command):
         with open(self.path("log"), "ab") as log:

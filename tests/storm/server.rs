@@ -53,6 +53,7 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .current_dir(home.path())
             .env_remove("FREEHOLD_DATA")
+            .env("MIMALLOC_ALLOW_THP", "0") // pages of 2 MiB come and go, and would hide what the server itself holds
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
