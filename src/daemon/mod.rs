@@ -14,6 +14,7 @@ use crate::zone::Zone;
 mod develop;
 mod logging;
 mod run;
+mod secret;
 mod settings;
 
 pub use logging::{Format, Level, Settings as LogSettings};

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::logging::{self, Log};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, develop};
+use super::{Failure, Hands, develop, secret};
 use crate::api;
 use crate::api::system_reason;
 use crate::dns;
@@ -120,8 +120,7 @@ fn start_dns(settings: &Settings, store: &Store) -> Result<dns::Handle, Failure>
         Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
     };
     let sockets = dns::Sockets::bind(&settings.dns).map_err(failure)?;
-    let mut cookie_secret = [0; 16];
-    getrandom::fill(&mut cookie_secret)
+    let cookie_secret = secret::cookie_secret(&settings.store.directory)
         .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;
     dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)
 }

@@ -70,8 +70,8 @@ pub(super) fn of_answer(
             continue;
         }
         let owner = match target_spot {
+            _ if name.same(key.name()) => Owner::whole(name, spot),
             Some(spot) => Owner::whole(name, spot),
-            None if name.same(key.name()) => Owner::whole(name, spot),
             None => {
                 Owner { name, spot: spot.ancestor(zone.apex().as_bytes().len()), shared: zone.apex().as_bytes().len() }
             }

@@ -13,6 +13,7 @@
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
+mod anything;
 mod apply;
 pub mod backup;
 mod change;
@@ -40,6 +41,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
+pub use anything::decode_anything;
 pub use change::{Actor, Change, Done};
 pub use fault::{OpenFault, Refused};
 pub use medium::{Step, Witness};

@@ -58,9 +58,11 @@ const SET_HEAD_SIZE: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetTooLarge(pub Kind);
 
-/// Which names of the type are compressed: how many, and where the first stands.
+/// Which names of the type are compressed: how many, and where the first stands. The target of SRV is not, but
+/// others may point to it.
 fn compressed_names(kind: Kind) -> (usize, usize) {
     match kind {
+        Kind::SRV => (0, 6),
         Kind::NS | Kind::CNAME | Kind::PTR => (1, 0),
         Kind::MX => (1, 2),
         Kind::SOA => (2, 0),
@@ -323,7 +325,7 @@ pub struct Record<'a> {
     pub rdata: &'a [u8],
     /// For each compressible name, how many octets at its end also end the owner.
     pub hints: &'a [u8],
-    /// Where the first compressible name stands in the data.
+    /// Where the first name stands in the data; 0 also where there is none.
     pub name_at: usize,
 }
 

@@ -64,7 +64,8 @@ pub struct Data<'a> {
     pub rdata: &'a [u8],
     /// For each name that may be compressed, how many octets at its end also end the owner.
     pub hints: &'a [u8],
-    /// Where the first such name stands in the data; the second follows it at once.
+    /// Where the first name stands in the data, compressible or not; the second follows it at once. 0 without hints:
+    /// there is none that others could point to.
     pub name_at: usize,
 }
 
@@ -107,7 +108,7 @@ impl<'b> Reply<'b> {
     }
 
     /// Writes a record set, whole or not at all.
-    /// `told` is told where the compressible name of each record came to stand.
+    /// `told` is told where the name in each record came to stand.
     pub fn put_set<'a>(
         &mut self,
         section: Section,
@@ -140,7 +141,14 @@ impl<'b> Reply<'b> {
             let size_at = self.at;
             self.put(&[0, 0])?;
             match record.hints {
-                [] => self.put(record.rdata)?,
+                [] => {
+                    let at = self.at + record.name_at;
+                    self.put(record.rdata)?;
+                    if record.name_at > 0 {
+                        let (name, _) = NameRef::read(&record.rdata[record.name_at..]).ok()?;
+                        told(Spot::whole(at, name.as_bytes().len()));
+                    }
+                }
                 hints => previous = Some(self.put_with_names(&record, hints, spot, previous, told)?),
             }
             let size = (self.at - size_at - 2) as u16;
