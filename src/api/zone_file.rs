@@ -57,8 +57,8 @@ fn import(admin: &Admin, apex: Name, text: Vec<u8>, dry_run: bool, actor: Actor)
     let Some(zone) = checked.zone else {
         return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
     };
-    let change = change::make(&admin.store, &apex, Change::PutZone { zone }, dry_run, actor)?;
-    Ok(ZoneChange { warnings, ..change })
+    let made = change::make(&admin.store, &apex, Change::PutZone { zone }, dry_run, actor)?;
+    Ok(ZoneChange { warnings, ..made.report(&apex) })
 }
 
 fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
@@ -67,9 +67,7 @@ fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
     if bare.eq_ignore_ascii_case(TEXT_DNS) {
         return Ok(());
     }
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let detail = format!("the content type is {kind}");
-    Err(Problem::new(status, "content-type", "Wrong content type", detail, "send the header Content-Type: text/dns"))
+    Err(Problem::content_type(kind, TEXT_DNS))
 }
 
 async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {

@@ -37,5 +37,9 @@ pub(super) async fn delete(
     ConnectInfo(caller): ConnectInfo<Caller>,
 ) -> Result<Json<ZoneChange>, Problem> {
     let change = Change::DeleteZone { apex: apex.clone() };
-    blocking(move || change::make(&admin.store, &apex, change, dry_run, caller.actor()).map(Json)).await
+    blocking(move || {
+        let made = change::make(&admin.store, &apex, change, dry_run, caller.actor())?;
+        Ok(Json(made.report(&apex)))
+    })
+    .await
 }
