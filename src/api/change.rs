@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 
 use super::difference::{self, Count, Step};
 use super::problem::Problem;
+use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
-use crate::store::{Actor, Change, Done, Refused, Store};
+use crate::store::{Actor, Change, Decision, Done, Refused, Store};
 use crate::wire::{Kind, Name};
 use crate::zone::Zone;
 
@@ -29,6 +30,14 @@ pub(super) fn make(store: &Store, apex: &Name, change: Change, dry_run: bool, ac
     let serial = after.as_ref().map(|zone| zone.serial());
     let (revision, changed) = (snapshot.revision, tried.revision != snapshot.revision);
     Ok(Made { done: Done { revision, serial, before, after, changed }, dry_run })
+}
+
+/// The change, if the conditions hold for the zone when its turn comes.
+pub(super) fn on(conditions: Conditions, apex: &Name, weight: usize, change: Change) -> Change {
+    Change::Decide(Decision::new(apex, weight, move |zone| {
+        conditions.hold(zone.map(|zone| tag::of_zone(zone)))?;
+        Ok(change.clone())
+    }))
 }
 
 impl Made {
@@ -67,6 +76,11 @@ impl Made {
         }
     }
 
+    /// The zone before.
+    pub(super) fn before(&self) -> Option<&Arc<Zone>> {
+        self.done.before.as_ref()
+    }
+
     /// The zone afterwards.
     pub(super) fn after(&self) -> Option<&Arc<Zone>> {
         self.done.after.as_ref()
@@ -75,7 +89,8 @@ impl Made {
 
 type Between<'b> = &'b dyn Fn(Option<&Zone>, Option<&Zone>, &mut dyn FnMut(Step<'_>)) -> Count;
 
-fn refusal(refused: &Refused) -> Problem {
+/// Why a change was not made, for whoever asked for it.
+pub(super) fn refusal(refused: &Refused) -> Problem {
     let split = |line: &str| match line.rsplit_once(": ") {
         Some((detail, hint)) => (detail.to_owned(), hint.to_owned()),
         None => (line.to_owned(), String::new()),
