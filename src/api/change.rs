@@ -2,62 +2,111 @@
 
 use std::sync::Arc;
 
-use super::difference;
-use super::problem::{Problem, ZoneFault};
+use axum::http::StatusCode;
+
+use super::difference::{self, Count, Step};
+use super::problem::Problem;
+use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
-use crate::store::{Actor, Change, Refused, Snapshot, Store};
-use crate::wire::Name;
+use crate::store::{Actor, Change, Decision, Done, Refused, Store};
+use crate::wire::{Kind, Name};
+use crate::zone::Zone;
 
-/// Makes a change of the zone `apex`, or only tries it: a dry run takes the same way up to the last step. When a real
-/// one returns, the change is on the disk and served. Blocks: for a blocking thread.
-pub(super) fn make(
-    store: &Store,
-    apex: &Name,
-    change: Change,
-    dry_run: bool,
-    actor: Actor,
-) -> Result<ZoneChange, Problem> {
-    let before = store.snapshot();
-    let after = before.after(&change).map_err(|refused| refusal(&refused))?;
-    let mut report = report(apex, &before, &after, dry_run);
+/// The zone on both sides of a change, which is on the disk and served, or was only tried.
+pub(super) struct Made {
+    pub(super) done: Done,
+    pub(super) dry_run: bool,
+}
+
+/// Makes a change, or only tries it: a dry run takes the same way up to the last step. Blocks: for a blocking thread.
+pub(super) fn make(store: &Store, apex: &Name, change: Change, dry_run: bool, actor: Actor) -> Result<Made, Problem> {
     if !dry_run {
-        // Somebody else's change may come in between; revision and serial are then those that were really given.
         let done = store.commit(change, actor).map_err(|refused| refusal(&refused))?;
-        (report.changed, report.revision, report.serial_after) = (done.changed, done.revision, done.serial);
+        return Ok(Made { done, dry_run });
     }
-    Ok(report)
+    let snapshot = store.snapshot();
+    let tried = snapshot.after(&change).map_err(|refused| refusal(&refused))?;
+    let (before, after) = (snapshot.zones.get(apex.borrow()).cloned(), tried.zones.get(apex.borrow()).cloned());
+    let serial = after.as_ref().map(|zone| zone.serial());
+    let (revision, changed) = (snapshot.revision, tried.revision != snapshot.revision);
+    Ok(Made { done: Done { revision, serial, before, after, changed }, dry_run })
 }
 
-/// What lies between. Each record is named only in a dry run: of a million, nobody reads the list otherwise.
-fn report(apex: &Name, before: &Snapshot, after: &Snapshot, dry_run: bool) -> ZoneChange {
-    let zone = |snapshot: &Snapshot| snapshot.zones.get(apex.borrow()).map(Arc::clone);
-    let (old, new) = (zone(before), zone(after));
-    let (mut changed, mut differences) = (false, Vec::new());
-    let count = difference::between(old.as_deref(), new.as_deref(), &mut |step| {
-        changed = true;
-        if dry_run {
-            differences.push(Difference { sign: step.sign, record: step.line() });
+/// The change, if the conditions hold for the zone when its turn comes.
+pub(super) fn on(conditions: Conditions, apex: &Name, weight: usize, change: Change) -> Change {
+    Change::Decide(Decision::new(apex, weight, move |zone| {
+        conditions.hold(zone.map(|zone| tag::of_zone(zone)))?;
+        Ok(change.clone())
+    }))
+}
+
+impl Made {
+    /// What lies between, for a whole zone. Each record is named only in a dry run: of a million, nobody reads the list
+    /// otherwise.
+    pub(super) fn report(&self, apex: &Name) -> ZoneChange {
+        self.told(apex, self.dry_run, &|old, new, visit| difference::between(old, new, visit))
+    }
+
+    /// What lies between, in these sets only: so it costs what the change does, whatever the zone holds. Each record is
+    /// named.
+    pub(super) fn report_sets(&self, apex: &Name, sets: &[(Name, Kind)]) -> ZoneChange {
+        self.told(apex, true, &|old, new, visit| difference::of_sets(sets, old, new, visit))
+    }
+
+    fn told(&self, apex: &Name, named: bool, between: Between<'_>) -> ZoneChange {
+        let Done { revision, serial, before, after, changed } = &self.done;
+        let mut differences = Vec::new();
+        let count = between(before.as_deref(), after.as_deref(), &mut |step| {
+            if named {
+                differences.push(Difference { sign: step.sign, record: step.line() });
+            }
+        });
+        ZoneChange {
+            zone: plain(apex.borrow()),
+            changed: *changed,
+            dry_run: self.dry_run,
+            revision: *revision,
+            serial_before: before.as_ref().map(|zone| zone.serial()),
+            serial_after: *serial,
+            added: count.added,
+            altered: count.altered,
+            removed: count.removed,
+            differences,
+            warnings: Vec::new(),
         }
-    });
-    ZoneChange {
-        zone: plain(apex.borrow()),
-        changed,
-        dry_run,
-        revision: before.revision,
-        serial_before: old.map(|zone| zone.serial()),
-        serial_after: new.map(|zone| zone.serial()),
-        added: count.added,
-        altered: count.altered,
-        removed: count.removed,
-        differences,
-        warnings: Vec::new(),
+    }
+
+    /// The zone before.
+    pub(super) fn before(&self) -> Option<&Arc<Zone>> {
+        self.done.before.as_ref()
+    }
+
+    /// The zone afterwards.
+    pub(super) fn after(&self) -> Option<&Arc<Zone>> {
+        self.done.after.as_ref()
     }
 }
 
-fn refusal(refused: &Refused) -> Problem {
+type Between<'b> = &'b dyn Fn(Option<&Zone>, Option<&Zone>, &mut dyn FnMut(Step<'_>)) -> Count;
+
+/// Why a change was not made, for whoever asked for it.
+pub(super) fn refusal(refused: &Refused) -> Problem {
+    let split = |line: &str| match line.rsplit_once(": ") {
+        Some((detail, hint)) => (detail.to_owned(), hint.to_owned()),
+        None => (line.to_owned(), String::new()),
+    };
     match refused {
         Refused::NoSuchZone(name) => Problem::no_zone(name),
-        Refused::Unsound(faults) => Problem::bad_zone("the zone", ZoneFault::list(faults, &[])),
+        Refused::Unsound(faults) => Problem::zone_rule(faults),
+        Refused::Stale { current } => Problem::stale(current.as_deref()),
+        Refused::Present(_) => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(StatusCode::CONFLICT, "exists", "It is there already", detail, &hint)
+        }
+        Refused::Absent(_) => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(StatusCode::NOT_FOUND, "no-such-record", "No such record", detail, &hint)
+        }
         Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
         Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
     }

@@ -1,6 +1,6 @@
 //! What lies between two versions of a zone, record by record, in the order of the zone.
 
-use crate::wire::{Kind, NameRef, rdata};
+use crate::wire::{Kind, Name, NameRef, rdata};
 use crate::zone::{self, Set, Zone};
 
 /// A record that goes (`-`) or comes (`+`).
@@ -30,6 +30,24 @@ pub(super) fn between(before: Option<&Zone>, after: Option<&Zone>, visit: &mut d
         }
     });
     count
+}
+
+/// As [`between`], of these sets only.
+pub(super) fn of_sets(
+    sets: &[(Name, Kind)],
+    before: Option<&Zone>,
+    after: Option<&Zone>,
+    visit: &mut dyn FnMut(Step<'_>),
+) -> Count {
+    let mut count = Count::default();
+    for (name, kind) in sets {
+        of_set(name.borrow(), *kind, (find(before, name, *kind), find(after, name, *kind)), &mut count, visit);
+    }
+    count
+}
+
+fn find<'z>(zone: Option<&'z Zone>, name: &Name, kind: Kind) -> Option<Set<'z>> {
+    zone?.node(name.borrow())?.set(kind)
 }
 
 fn of_set(

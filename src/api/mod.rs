@@ -4,7 +4,7 @@
 //! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
 //! change anything, and it is this one.
 //!
-//! Missing so far: tokens, single records, history, TCP. The socket alone needs no tokens, for the kernel
+//! Missing so far: tokens, history, TCP. The socket alone needs no tokens, for the kernel
 //! says who calls.
 
 use std::path::{Path, PathBuf};
@@ -29,11 +29,14 @@ mod backup;
 mod change;
 mod difference;
 mod extract;
+mod new_zone;
 mod problem;
 mod read;
+mod records;
 mod socket;
 mod status;
 mod stream;
+mod tag;
 mod types;
 mod zone_file;
 mod zones;
@@ -41,7 +44,10 @@ mod zones;
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use socket::Socket;
-pub use types::{Difference, Status, ZoneChange, ZoneList, ZoneSummary, plain};
+pub use types::{
+    Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
+    ZoneSummary, plain,
+};
 pub use zone_file::TEXT_DNS;
 
 /// Octets of a request's body, except a zone file's.
@@ -92,7 +98,12 @@ fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Rout
     let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
     Router::new()
         .route("/v1/zones", get(zones::list))
-        .route("/v1/zones/{zone}", get(zones::get).delete(zones::delete))
+        .route("/v1/zones/{zone}", get(zones::get).put(new_zone::create).post(new_zone::create).delete(zones::delete))
+        .route("/v1/zones/{zone}/records", get(records::list).patch(records::patch))
+        .route(
+            "/v1/zones/{zone}/records/{name}/{type}",
+            get(records::get).put(records::put).post(records::post).delete(records::delete),
+        )
         .route("/v1/zones/{zone}/file", get(zone_file::get).put(zone_file::put))
         .route("/v1/backup", get(backup::get))
         .route("/v1/status", get(status::get))
@@ -145,6 +156,7 @@ pub type Question = hyper::Request<Full<Bytes>>;
 pub type Answer = hyper::Response<UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// The API in this very process, for when no server runs.
+#[derive(Clone)]
 pub struct Here(Router);
 
 impl Here {

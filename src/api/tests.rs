@@ -5,18 +5,18 @@ use serde_json::Value;
 use super::*;
 use crate::store;
 
-const ZONE: &str = "@ 300 SOA ns h 5 3600 600 86400 300\n@ 300 NS ns\nns 300 A 192.0.2.53\n";
-const FILE: &str = "/v1/zones/home.example/file";
+pub(super) const ZONE: &str = "@ 300 SOA ns h 5 3600 600 86400 300\n@ 300 NS ns\nns 300 A 192.0.2.53\n";
+pub(super) const FILE: &str = "/v1/zones/home.example/file";
 
 /// The API over a store in a directory that goes with it.
-struct Bench {
-    here: Here,
-    store: Arc<Store>,
+pub(super) struct Bench {
+    pub(super) here: Here,
+    pub(super) store: Arc<Store>,
     _directory: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(Settings::default())
     }
 
@@ -27,7 +27,7 @@ impl Bench {
         Self { here: Here::new(Arc::clone(&store), settings), store, _directory: directory }
     }
 
-    async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String, Vec<u8>) {
+    pub(super) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String, Vec<u8>) {
         let question = hyper::Request::builder().method(method).uri(path).header("content-type", kind);
         let answer = self.here.answer(question.body(Full::from(body.to_owned())).unwrap()).await;
         assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -36,13 +36,13 @@ impl Bench {
         (answer.status().as_u16(), kind, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
 
-    async fn put(&self, path: &str, text: &str) -> (u16, Value) {
+    pub(super) async fn put(&self, path: &str, text: &str) -> (u16, Value) {
         let (status, _, body) = self.ask(Method::PUT, path, TEXT_DNS, text).await;
         (status, serde_json::from_slice(&body).unwrap())
     }
 
     /// A problem document: its status and the last word of its type.
-    async fn problem(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String) {
+    pub(super) async fn problem(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String) {
         let (status, kind, body) = self.ask(method, path, kind, body).await;
         assert_eq!(kind, "application/problem+json");
         let problem: Problem = serde_json::from_slice(&body).unwrap();
@@ -124,12 +124,59 @@ async fn requests_that_make_no_sense_are_told_why() {
         (Method::GET, "/v1/zones/a..b", "", "", (400, "bad-request")),
         (Method::GET, "/v1/zones/%ff", "", "", (400, "bad-request")),
         (Method::POST, "/v1/zones", "", "", (405, "method")),
+        (Method::POST, FILE, TEXT_DNS, ZONE, (405, "method")),
         (Method::PUT, FILE, "application/json", ZONE, (415, "content-type")),
         (Method::PUT, "/v1/zones/home.example/file?dryrun=1", TEXT_DNS, ZONE, (400, "bad-request")),
         (Method::DELETE, "/v1/zones/home.example?dry_run=yes", "", "", (400, "bad-request")),
     ] {
         let (status, kind) = bench.problem(method, path, kind, body).await;
         assert_eq!((status, kind.as_str()), expected, "{path}");
+    }
+    assert_eq!(bench.store.snapshot().revision, 1);
+}
+
+#[tokio::test]
+async fn a_zone_is_replaced_or_deleted_only_as_it_was_read() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    let send = async |method: Method, path: &str, tag: &str| {
+        let question = hyper::Request::builder().method(method).uri(path).header("content-type", TEXT_DNS);
+        let body = Full::from(ZONE.replace("192.0.2.53", "192.0.2.54"));
+        let answer = bench.here.answer(question.header("if-match", tag).body(body).unwrap()).await;
+        (answer.status().as_u16(), answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned()))
+    };
+    let zone = "/v1/zones/home.example";
+    assert_eq!(send(Method::GET, zone, "*").await, (200, Some("\"5\"".into())));
+    assert_eq!(send(Method::PUT, FILE, "\"4\"").await, (412, Some("\"5\"".into())));
+    assert_eq!(send(Method::PUT, FILE, "\"5\"").await.0, 200);
+    assert_eq!(send(Method::DELETE, zone, "\"5\"").await, (412, Some("\"6\"".into())));
+    assert_eq!(send(Method::DELETE, zone, "\"6\"").await, (200, None));
+    assert_eq!(send(Method::PUT, FILE, "*").await, (412, None), "there is none to replace");
+}
+
+#[tokio::test]
+async fn a_zone_is_made_of_its_name_servers() {
+    let bench = Bench::new();
+    let path = "/v1/zones/b%C3%BCcher.example";
+    let body = r#"{"name_servers": ["ns1.example.net", "ns2.example.net."], "email": "anna.b@example.org"}"#;
+    let (status, _, dry) = bench.ask(Method::POST, &format!("{path}?dry_run=1"), "application/json", body).await;
+    assert_eq!((status, bench.store.snapshot().zones.len()), (200, 0), "{}", String::from_utf8_lossy(&dry));
+    let (status, _, made) = bench.ask(Method::POST, path, "application/json; charset=utf-8", body).await;
+    let made: ZoneChange = serde_json::from_slice(&made).unwrap();
+    assert_eq!((status, made.zone.as_str(), made.added, made.warnings), (201, "xn--bcher-kva.example", 3, vec![]));
+    let (_, _, file) = bench.ask(Method::GET, &format!("{path}/file"), "", "").await;
+    let file = String::from_utf8(file).unwrap();
+    assert!(file.contains("anna\\.b.example.org.") && file.contains("14400      ; refresh"), "{file}");
+    for (method, path, kind, body, expected) in [
+        (Method::POST, path, "application/json", body, (409, "exists")),
+        (Method::PUT, path, "application/json", body, (409, "exists")),
+        (Method::PUT, "/v1/zones/a.example", "text/plain", body, (415, "content-type")),
+        (Method::PUT, "/v1/zones/a.example", "application/json", "{}", (400, "bad-request")),
+        (Method::PUT, "/v1/zones/a.example", "application/json", r#"{"name_servers": []}"#, (422, "bad-values")),
+        (Method::PUT, "/v1/zones/a.example", "application/json", r#"{"name_servers": ["a..b"]}"#, (422, "bad-values")),
+    ] {
+        let (status, kind) = bench.problem(method, path, kind, body).await;
+        assert_eq!((status, kind.as_str()), expected, "{path} {body}");
     }
     assert_eq!(bench.store.snapshot().revision, 1);
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::problem::ZoneFault;
-use crate::wire::NameRef;
-use crate::zone::Zone;
+use crate::wire::{NameRef, rdata};
+use crate::zone::{Set, Zone};
 
 /// A name as people write it: without the final dot. The root stays `.`
 pub fn plain(name: NameRef<'_>) -> String {
@@ -80,6 +80,113 @@ pub struct Difference {
     pub sign: char,
     /// The record as a line of a zone file.
     pub record: String,
+}
+
+/// All records of one name and type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSet {
+    /// The name, absolute, with its final dot.
+    pub name: String,
+    /// The type, such as `A` or `TYPE65280`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The TTL of all of them, in seconds.
+    pub ttl: u32,
+    /// The data of each, in presentation format, names absolute; in the order of their octets.
+    pub values: Vec<String>,
+}
+
+impl RecordSet {
+    /// A set as it stands in a zone.
+    pub fn of(name: NameRef<'_>, set: Set<'_>) -> Self {
+        let print = |data| {
+            let mut text = String::new();
+            rdata::print(set.kind(), data, &mut text);
+            text
+        };
+        let values = set.rdatas().map(print).collect();
+        Self { name: name.to_string(), kind: set.kind().to_string(), ttl: set.ttl(), values }
+    }
+}
+
+/// A page of a zone's record sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordList {
+    /// The name of the zone.
+    pub zone: String,
+    /// The serial of the zone that was read.
+    pub serial: u32,
+    /// The sets, by name in canonical order, then by the number of their type.
+    pub records: Vec<RecordSet>,
+    /// Where the next page begins; none behind the last. A page may be short, even empty, and not be the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What shall become of one record set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetBody {
+    /// The TTL in seconds, 0 to 2,147,483,647. Without one the set keeps its own; a new set takes that of the zone's SOA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+    /// The data of each record, in presentation format.
+    pub values: Vec<String>,
+}
+
+/// Many changes that happen together or not at all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch {
+    /// The changes, made one after the other.
+    pub changes: Vec<PatchStep>,
+}
+
+/// One of many changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchStep {
+    /// What to do.
+    pub action: Action,
+    /// The name: `@`, relative to the zone, or absolute with its final dot.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The TTL, as in [`SetBody::ttl`]; only with `put` and `add`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+    /// The values; none with `delete`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// What to do with a record set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The set is from now on this.
+    Put,
+    /// These values join the set.
+    Add,
+    /// These values leave the set.
+    Remove,
+    /// The set goes.
+    Delete,
+}
+
+/// A zone to be made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewZone {
+    /// The full names of its name servers, the primary first.
+    pub name_servers: Vec<String>,
+    /// Whom to write to about the zone, as `anna@example.org`. Default: `hostmaster` at the zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The TTL of its first records in seconds. Default: 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
 }
 
 /// What the server does.

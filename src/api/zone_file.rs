@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use super::change;
 use super::extract::{DryRun, ZoneName};
 use super::socket::Caller;
+use super::tag::{self, Conditions};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
 use crate::store::{Actor, Change};
@@ -29,8 +30,9 @@ pub const TEXT_DNS: &str = "text/dns";
 pub(super) async fn get(State(admin): State<Arc<Admin>>, ZoneName(apex): ZoneName) -> Result<Response, Problem> {
     let snapshot = admin.store.snapshot();
     let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
+    let tag = tag::of_zone(&zone);
     let body = stream::body(move |out| zone::print::zone(&zone, out));
-    Ok(([(header::CONTENT_TYPE, TEXT_DNS)], body).into_response())
+    Ok((tag::header(&tag), [(header::CONTENT_TYPE, TEXT_DNS)], body).into_response())
 }
 
 /// `PUT /v1/zones/{zone}/file[?dry_run=1]`: the zone becomes exactly what the file says, or nothing changes.
@@ -43,22 +45,30 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Json<ZoneChange>, Problem> {
     must_be_text_dns(&headers)?;
+    let conditions = Conditions::read(&headers)?;
     let Ok(_turn) = admin.zone_file_turns.acquire().await else {
         return Err(Problem::internal(&"the turns for zone files are closed"));
     };
     let text = collect(body, admin.settings.zone_file_size_max).await?;
     let admin = Arc::clone(&admin);
-    blocking(move || import(&admin, apex, text, dry_run, caller.actor()).map(Json)).await
+    blocking(move || import(&admin, &apex, text, conditions, (dry_run, caller.actor())).map(Json)).await
 }
 
-fn import(admin: &Admin, apex: Name, text: Vec<u8>, dry_run: bool, actor: Actor) -> Result<ZoneChange, Problem> {
-    let checked = Checked::request(text, &apex);
+fn import(
+    admin: &Admin,
+    apex: &Name,
+    text: Vec<u8>,
+    conditions: Conditions,
+    (dry_run, actor): (bool, Actor),
+) -> Result<ZoneChange, Problem> {
+    let checked = Checked::request(text, apex);
     let warnings = ZoneFault::list(&checked.faults, &checked.files);
     let Some(zone) = checked.zone else {
         return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
     };
-    let change = change::make(&admin.store, &apex, Change::PutZone { zone }, dry_run, actor)?;
-    Ok(ZoneChange { warnings, ..change })
+    let change = change::on(conditions, apex, zone.record_count(), Change::PutZone { zone });
+    let made = change::make(&admin.store, apex, change, dry_run, actor)?;
+    Ok(ZoneChange { warnings, ..made.report(apex) })
 }
 
 fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
@@ -67,9 +77,7 @@ fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
     if bare.eq_ignore_ascii_case(TEXT_DNS) {
         return Ok(());
     }
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let detail = format!("the content type is {kind}");
-    Err(Problem::new(status, "content-type", "Wrong content type", detail, "send the header Content-Type: text/dns"))
+    Err(Problem::content_type(kind, TEXT_DNS))
 }
 
 async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::wire::{Name, NameFault};
+use crate::wire::{Kind, Name, NameRef};
+use crate::zone::{Fault, text};
 
 /// Where the options stand in the help that every command takes.
 const EVERY: &str = "Options of every command";
@@ -79,9 +80,12 @@ pub enum Color {
 pub enum Command {
     /// Run the server, in the foreground, until SIGTERM or Ctrl-C
     Serve(Serve),
-    /// Zones: list, check, import, export, compare, delete
+    /// Zones: list, add, check, import, export, compare, delete
     #[command(subcommand)]
     Zone(Zone),
+    /// Records: list, set, add, delete
+    #[command(subcommand)]
+    Record(Record),
     /// Show what the server does: version, zones, addresses
     Status,
     /// Write all that Freehold knows to one file, also while it runs
@@ -111,6 +115,21 @@ pub struct Serve {
 pub enum Zone {
     /// Show all zones
     List,
+    /// Make a new zone of its name and its name servers
+    Add {
+        /// The zone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// The full names of its name servers, the primary first
+        #[arg(long = "name-server", value_name = "NAME", value_parser = zone_name, required = true, num_args = 1..)]
+        name_servers: Vec<Name>,
+        /// Whom to write to about the zone [default: hostmaster@ZONE]
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Read a zone file and report every fault; needs no server
     Check(ZoneFile),
     /// Make a zone exactly what a zone file says, in one step, or not at all
@@ -147,6 +166,73 @@ pub enum Zone {
     },
 }
 
+/// What to do with records. Values are written as in a zone file: `10 mail.example.org.`, `"some text"`.
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// Show the records of a zone, or only those of a name, or of a name and a type
+    List {
+        /// The zone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Only this name; in full, relative to the zone, or @ for the zone itself
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// Only this type
+        #[arg(value_name = "TYPE")]
+        kind: Option<Kind>,
+    },
+    /// Make these the only records of a name and a type
+    Set(Records),
+    /// Add records to those that are there
+    Add(Records),
+    /// Delete one record, or all of a type, or all of a name
+    Delete {
+        /// Whose records.
+        #[command(flatten)]
+        owner: Owner,
+        /// Only this type
+        #[arg(value_name = "TYPE")]
+        kind: Option<Kind>,
+        /// Only these values
+        #[arg(value_name = "VALUE")]
+        values: Vec<String>,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Whose records.
+#[derive(Args, Debug)]
+pub struct Owner {
+    /// The full name; with --zone also relative to that zone, or @ for the zone itself
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The zone [default: the one whose name fits best]
+    #[arg(long, value_name = "ZONE", value_parser = zone_name)]
+    pub zone: Option<Name>,
+}
+
+/// Records of one name and type.
+#[derive(Args, Debug)]
+pub struct Records {
+    /// Whose records.
+    #[command(flatten)]
+    pub owner: Owner,
+    /// The type, such as A, AAAA, MX or TXT
+    #[arg(value_name = "TYPE")]
+    pub kind: Kind,
+    /// The values, each an argument of its own
+    #[arg(value_name = "VALUE", required = true)]
+    pub values: Vec<String>,
+    /// How long resolvers keep them, as in 300 or 1h30m [default: as it is now; for new ones as the zone's SOA]
+    #[arg(long, value_name = "TTL", value_parser = ttl)]
+    pub ttl: Option<u32>,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// A zone file, and how to read it.
 #[derive(Args, Debug)]
 pub struct ZoneFile {
@@ -158,8 +244,12 @@ pub struct ZoneFile {
     pub origin: Option<Name>,
 }
 
-fn zone_name(text: &str) -> Result<Name, NameFault> {
-    text.parse()
+fn zone_name(text: &str) -> Result<Name, Fault> {
+    text::name(text, NameRef::root())
+}
+
+fn ttl(text: &str) -> Result<u32, Fault> {
+    text::ttl(text)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Commands that change zones: import, delete; and diff, which only says what an import would do.
+//! Commands that change zones: add, import, delete; and diff, which only says what an import would do.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -9,16 +9,16 @@ use hyper::header::CONTENT_TYPE;
 
 use super::arguments::{Options, Output, ZoneFile};
 use super::check::{faults, verdict};
-use super::door::{Door, Place, question, zone_path};
+use super::door::{Door, Place, question, with_json, zone_path};
 use super::json;
 use super::stop::{Exit, Stop};
 use super::terminal::count;
 use super::zone_file::{self, ZoneText};
-use crate::api::{Question, TEXT_DNS, ZoneChange, ZoneSummary};
+use crate::api::{NewZone, Question, TEXT_DNS, ZoneChange, ZoneSummary};
 use crate::wire::Name;
 use crate::zone::{self, Zone};
 
-const DRY_RUN: &str = "dry_run=1";
+pub(super) const DRY_RUN: &str = "dry_run=1";
 
 /// `freehold zone import FILE`
 pub(super) async fn import(place: &Place, file: &ZoneFile, dry_run: bool, options: &Options) -> Result<Exit, Stop> {
@@ -37,6 +37,13 @@ pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> R
         json(&change)?;
         return Ok(Exit::Done);
     }
+    differences(&change, options)?;
+    writeln!(io::stderr(), "{}", summary(&change))?;
+    Ok(Exit::Done)
+}
+
+/// Each record that goes or comes, a line.
+pub(super) fn differences(change: &ZoneChange, options: &Options) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let colour = options.color.on(&io::stdout());
     for difference in &change.differences {
@@ -46,9 +53,30 @@ pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> R
             (false, sign) => writeln!(out, "{sign}{}", difference.record)?,
         }
     }
-    out.flush()?;
-    writeln!(io::stderr(), "{}", summary(&change))?;
-    Ok(Exit::Done)
+    out.flush()
+}
+
+/// `freehold zone add ZONE`
+pub(super) async fn add(
+    place: &Place,
+    zone: &Name,
+    new: &NewZone,
+    dry_run: bool,
+    options: &Options,
+) -> Result<Exit, Stop> {
+    let question = question(Method::POST, &zone_path(zone, ""), if dry_run { DRY_RUN } else { "" })?;
+    let mut door = Door::open(place, true).await?;
+    let change: ZoneChange = door.ask_json(with_json(question, new)?).await?;
+    door.close().await?;
+    if options.output == Output::Json {
+        json(&change)?;
+    } else {
+        for warning in &change.warnings {
+            writeln!(io::stderr(), "warning: {}\n = cure: {}", warning.message, warning.cure)?;
+        }
+        writeln!(io::stdout(), "{}", summary(&change))?;
+    }
+    Ok(if change.warnings.is_empty() { Exit::Done } else { Exit::Warnings })
 }
 
 /// Checks the file here, where its lines can be shown and its includes read, then sends it.
@@ -85,7 +113,7 @@ fn printed(zone: &Zone) -> io::Result<Vec<u8>> {
 }
 
 /// What a change did, in one line.
-fn summary(change: &ZoneChange) -> String {
+pub(super) fn summary(change: &ZoneChange) -> String {
     let ZoneChange { zone, added, altered, removed, .. } = change;
     let would = |verb: &str| if change.dry_run { format!("would {verb} ") } else { String::new() };
     match (change.changed, change.serial_before, change.serial_after) {

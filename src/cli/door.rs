@@ -12,13 +12,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
 use super::stop::{Exit, Stop};
 use crate::api::{self, Answer, Here, Problem, Question, plain, system_reason};
 use crate::store::{self, OpenFault, Store};
-use crate::wire::Name;
+use crate::wire::{Kind, Name};
 
 /// How long a taken lock may stay silent: a server with a million names starts in less.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -139,18 +140,35 @@ pub(super) fn question(method: Method, path: &str, query: &str) -> Result<Questi
         .map_err(|fault| Stop::failed(format!("the request cannot be made: {fault}"), ""))
 }
 
-/// The path of a zone, and of what is below it. What a path must not hold is written `%XX` (RFC 3986, section 2.1).
+/// A request with a body in JSON.
+pub(super) fn with_json(mut question: Question, body: &impl serde::Serialize) -> Result<Question, Stop> {
+    let text = serde_json::to_vec(body).map_err(io::Error::from)?;
+    question.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(question.map(|_| Full::new(text.into())))
+}
+
+/// The path of a zone, and of what is below it.
 pub(super) fn zone_path(zone: &Name, below: &str) -> String {
-    let mut path = String::from("/v1/zones/");
-    for octet in plain(zone.borrow()).bytes() {
+    format!("/v1/zones/{}{below}", escaped(&plain(zone.borrow())))
+}
+
+/// The path of a record set.
+pub(super) fn set_path(zone: &Name, owner: &Name, kind: Kind) -> String {
+    zone_path(zone, &format!("/records/{}/{kind}", escaped(&owner.to_string())))
+}
+
+/// One step of a path, or a value in a query: what they must not hold is written `%XX` (RFC 3986, section 2.1).
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for octet in text.bytes() {
         match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => path.push(char::from(octet)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => escaped.push(char::from(octet)),
             // The root's own name must not look like a step in a path.
-            b'.' if !zone.borrow().is_root() => path.push('.'),
-            _ => path += &format!("%{octet:02X}"),
+            b'.' if text != "." => escaped.push('.'),
+            _ => escaped += &format!("%{octet:02X}"),
         }
     }
-    path + below
+    escaped
 }
 
 /// Whether a server listens at the socket.
@@ -189,5 +207,7 @@ mod tests {
         assert_eq!(path("0/25.2.0.192.in-addr.arpa"), "/v1/zones/0%2F25.2.0.192.in-addr.arpa/file");
         assert_eq!(path("a\\.b.example"), "/v1/zones/a%5C.b.example/file");
         assert_eq!(path("."), "/v1/zones/%2E/file");
+        let set = set_path(&"home.example".parse().unwrap(), &"*.a.home.example".parse().unwrap(), Kind::TXT);
+        assert_eq!(set, "/v1/zones/home.example/records/%2A.a.home.example./TXT");
     }
 }

@@ -12,16 +12,19 @@ mod change;
 mod check;
 mod door;
 mod read;
+mod record;
 mod save;
 mod stop;
 mod terminal;
 mod zone_file;
 
-pub use arguments::{Arguments, Color, Command, Options, Output, Serve, Zone, ZoneFile};
+pub use arguments::{Arguments, Color, Command, Options, Output, Owner, Record, Records, Serve, Zone, ZoneFile};
 pub use check::import_check;
 pub use door::Place;
 pub use terminal::table;
 
+use crate::api::NewZone;
+use hyper::Method;
 use stop::{Exit, Stop};
 
 /// Finds out where the store and its server are, or says (already shown in full) why the settings are no good.
@@ -53,16 +56,40 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
             Command::Status => read::status(&place, options).await,
             Command::Backup { file } => backup::backup(&place, file).await,
             Command::Restore { file } => backup::restore(&place, file).await,
-            Command::Zone(Zone::Check(file)) => check::check(file, options),
-            Command::Zone(Zone::List) => read::list(&place, options).await,
-            Command::Zone(Zone::Export { zone, file }) => read::export(&place, zone, file.as_deref()).await,
-            Command::Zone(Zone::Import { file, dry_run }) => change::import(&place, file, *dry_run, options).await,
-            Command::Zone(Zone::Diff(file)) => change::diff(&place, file, options).await,
-            Command::Zone(Zone::Delete { zone, yes, dry_run }) => {
-                change::delete(&place, zone, change::Consent { yes: *yes, dry_run: *dry_run }, options).await
-            }
+            Command::Zone(command) => zone(&place, command, options).await,
+            Command::Record(command) => record(&place, command, options).await,
         }
     })
+}
+
+async fn zone(place: &Place, command: &Zone, options: &Options) -> Result<Exit, Stop> {
+    match command {
+        Zone::Check(file) => check::check(file, options),
+        Zone::List => read::list(place, options).await,
+        Zone::Add { zone, name_servers, email, dry_run } => {
+            let name_servers = name_servers.iter().map(ToString::to_string).collect();
+            let new = NewZone { name_servers, email: email.clone(), ttl: None };
+            change::add(place, zone, &new, *dry_run, options).await
+        }
+        Zone::Export { zone, file } => read::export(place, zone, file.as_deref()).await,
+        Zone::Import { file, dry_run } => change::import(place, file, *dry_run, options).await,
+        Zone::Diff(file) => change::diff(place, file, options).await,
+        Zone::Delete { zone, yes, dry_run } => {
+            change::delete(place, zone, change::Consent { yes: *yes, dry_run: *dry_run }, options).await
+        }
+    }
+}
+
+async fn record(place: &Place, command: &Record, options: &Options) -> Result<Exit, Stop> {
+    match command {
+        Record::List { zone, name, kind } => record::list(place, zone, name.as_deref(), *kind, options).await,
+        Record::Set(records) => record::put(place, Method::PUT, records, options).await,
+        Record::Add(records) => record::put(place, Method::POST, records, options).await,
+        Record::Delete { owner, kind, values, dry_run } => {
+            let doomed = record::Doomed { kind: *kind, values, dry_run: *dry_run };
+            record::delete(place, owner, doomed, options).await
+        }
+    }
 }
 
 /// Prints a result as JSON.

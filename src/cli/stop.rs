@@ -76,7 +76,8 @@ impl Stop {
     /// What the admin API answered.
     pub(super) fn problem(problem: &Problem) -> Self {
         let mut message = problem.detail.clone();
-        for fault in &problem.faults {
+        // A fault that is the only one is the detail already.
+        for fault in problem.faults.iter().filter(|fault| fault.message != problem.detail) {
             let line = fault.line.map(|line| format!("line {line}: ")).unwrap_or_default();
             message += &format!("\n  {}: {line}{}: {}", fault.severity, fault.message, fault.cure);
         }

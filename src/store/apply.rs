@@ -49,6 +49,7 @@ pub(super) fn apply(zones: &Zones, change: &Change) -> Result<Applied, Refused> 
         Change::PutZone { zone } => Ok(put(zones, zone)),
         Change::EditZone { apex, edit } => change_zone(zones, apex, edit),
         Change::DeleteZone { apex } => delete(zones, apex),
+        Change::Decide(decision) => apply(zones, &decision.make(zones.get(decision.apex().borrow()))?),
     }
 }
 
@@ -138,6 +139,7 @@ fn differs(old: &Zone, new: &Zone, name: NameRef<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Decision;
     use crate::store::codec::tests::zone;
     use crate::wire::Kind;
     use crate::zone::{SetData, SetEdit};
@@ -218,5 +220,30 @@ mod tests {
         assert!(matches!(edit(&zones, vec![text("example.com", Some("x"))]), Err(Refused::Unsound(_))));
         let gone = apply(&zones, &Change::DeleteZone { apex }).unwrap();
         assert_eq!((serial(&gone), gone.zones.len()), ((true, None), 0));
+    }
+
+    /// Puts the set's text to `to` only if it is `from` when the decision is made.
+    fn exchange(from: &'static str, to: &'static str) -> Change {
+        let apex: Name = "Example.ORG.".parse().unwrap();
+        Change::Decide(Decision::new(&apex.clone(), 1, move |zone| {
+            let zone = zone.ok_or_else(|| Refused::NoSuchZone(apex.clone()))?;
+            let name: Name = "a.example.org.".parse().unwrap();
+            let now = zone.node(name.borrow()).and_then(|node| node.set(Kind::TXT)?.rdatas().next());
+            if now.is_none_or(|data| &data[1..] != from.as_bytes()) {
+                return Err(Refused::Stale { current: None });
+            }
+            Ok(Change::EditZone { apex: apex.clone(), edit: Edit { sets: vec![text("a.example.org", Some(to))] } })
+        }))
+    }
+
+    #[test]
+    fn a_decision_sees_the_zone_of_its_turn() {
+        let none = apply(&Zones::default(), &exchange("x", "y")).err();
+        assert_eq!(none, Some(Refused::NoSuchZone("Example.ORG.".parse().unwrap())));
+        let zones = put(&Zones::default(), 7, &[("a", "x")]).zones;
+        let first = apply(&zones, &exchange("x", "y")).unwrap();
+        assert_eq!(serial(&first), (true, Some(8)));
+        assert_eq!(apply(&first.zones, &exchange("x", "z")).err(), Some(Refused::Stale { current: None }));
+        assert_eq!(serial(&apply(&first.zones, &exchange("y", "y")).unwrap()), (false, Some(8)));
     }
 }

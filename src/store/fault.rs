@@ -125,6 +125,15 @@ pub enum Refused {
     NoSuchZone(Name),
     /// The zone would not be sound.
     Unsound(Vec<Fault>),
+    /// What is there is not what the change was made for; `current` is the tag of what is there, if anything is.
+    Stale {
+        /// The tag, in the words of whoever decided.
+        current: Option<String>,
+    },
+    /// What shall be new is there already: what it is.
+    Present(String),
+    /// What shall change is not there: what is missing, and what is there instead.
+    Absent(String),
     /// The change could not be made durable, and why, with the cure.
     NotSaved(String),
     /// The store is closing.
@@ -158,6 +167,9 @@ impl fmt::Display for Refused {
                 }
                 Ok(())
             }
+            Self::Stale { .. } => f.write_str("somebody else has changed it: read it again, then decide"),
+            Self::Present(what) => write!(f, "{what} is there already: change it, or choose another name"),
+            Self::Absent(what) => write!(f, "{what}: look at what is there"),
             Self::NotSaved(reason) => f.write_str(reason),
             Self::Closed => f.write_str("the store is closing: try again when the server runs"),
         }

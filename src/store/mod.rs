@@ -42,7 +42,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 
 pub use anything::decode_anything;
-pub use change::{Actor, Change, Done};
+pub use change::{Actor, Change, Decision, Done};
 pub use fault::{OpenFault, Refused};
 pub use medium::{Step, Witness};
 pub use settings::Settings;

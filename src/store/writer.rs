@@ -53,6 +53,7 @@ impl Request {
             Change::PutZone { zone } => zone.record_count(),
             Change::EditZone { edit, .. } => edit.sets.len(),
             Change::DeleteZone { .. } => 1,
+            Change::Decide(decision) => decision.weight(),
         }
     }
 }
@@ -150,7 +151,9 @@ impl Writer {
                 }
                 revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
             }
-            answers.push(Ok(Done { revision, serial: applied.after.as_ref().map(|zone| zone.serial()), changed }));
+            let serial = applied.after.as_ref().map(|zone| zone.serial());
+            let (before, after) = (applied.before.clone(), applied.after.clone());
+            answers.push(Ok(Done { revision, serial, before, after, changed }));
             if changed {
                 zones = applied.zones;
                 touched.push((applied.apex, applied.touched));

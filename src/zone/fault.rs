@@ -54,3 +54,5 @@ impl fmt::Display for Fault {
         write!(f, "{}: {}", self.message, self.cure)
     }
 }
+
+impl std::error::Error for Fault {}

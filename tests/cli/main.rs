@@ -9,6 +9,7 @@
 
 mod check;
 mod kit;
+mod records;
 mod serve;
 mod settings;
 mod zones;

@@ -26,6 +26,7 @@ mod show;
 mod tests;
 mod trouble;
 mod ttl;
+mod value;
 mod wording;
 
 use std::io;
@@ -36,6 +37,8 @@ use crate::wire::Name;
 use super::{Draft, Fault};
 
 pub use show::show;
+pub use ttl::TTL_MAX;
+pub use value::{name, ttl, value};
 
 /// Faults that are kept: nobody reads more in one go, and rubbish has one a line.
 const FAULTS_MAX: usize = 1_000;

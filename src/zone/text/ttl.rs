@@ -1,7 +1,7 @@
 //! How long a record may be kept: reading a TTL, and where a record without one gets it from.
 
-/// Seconds: the top bit is never set (RFC 2181, section 8).
-pub(super) const TTL_MAX: u32 = 0x7fff_ffff;
+/// Seconds of a TTL: the top bit is never set (RFC 2181, section 8).
+pub const TTL_MAX: u32 = 0x7fff_ffff;
 
 /// Why a word that begins with a digit is not a TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ fn said(message: impl Into<String>, cure: impl Into<String>) -> Words {
 }
 
 /// The culprit in quotes, cut to a size that a line holds; nothing in it reaches a terminal as a command.
-fn quote(culprit: &[u8]) -> String {
+pub(super) fn quote(culprit: &[u8]) -> String {
     let text = String::from_utf8_lossy(culprit.strip_prefix(b"\"").unwrap_or(culprit));
     let text = text.strip_suffix('"').filter(|_| culprit.len() > 1 && culprit[0] == b'"').unwrap_or(&text);
     let mut shown: String =
