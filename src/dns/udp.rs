@@ -26,10 +26,16 @@ const NAP: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes a bound socket ready for [`serve`]. `buffer_size`: octets in each direction; the kernel gives what it allows.
+/// A buffer that is larger already stays: systemd may go beyond what this process is allowed, and queries wait in it.
 pub(super) fn prepare(socket: &UdpSocket, buffer_size: u32) -> io::Result<()> {
     let options = SockRef::from(socket);
-    options.set_recv_buffer_size(buffer_size as usize)?;
-    options.set_send_buffer_size(buffer_size as usize)?;
+    let buffer_size = buffer_size as usize;
+    if options.recv_buffer_size()? < buffer_size {
+        options.set_recv_buffer_size(buffer_size)?;
+    }
+    if options.send_buffer_size()? < buffer_size {
+        options.set_send_buffer_size(buffer_size)?;
+    }
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(NAP))?;
     socket.set_write_timeout(Some(NAP))?;
