@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, UdpSocket};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::dns;
-use crate::store::{Actor, Change, Store};
+use crate::store::{Actor, Change, Refused, Store};
 use crate::wire::Name;
 use crate::zone::Edit;
 
@@ -104,7 +104,7 @@ fn is_elsewhere(fault: &io::Error) -> bool {
 pub(super) struct Writer {
     store: Arc<Store>,
     /// A question that was not answered yet: there is never more than one.
-    asked: Option<JoinHandle<()>>,
+    asked: Option<JoinHandle<bool>>,
 }
 
 impl Writer {
@@ -119,14 +119,12 @@ impl Writer {
             spawn_blocking(move || {
                 let nothing = Change::EditZone { apex: Name::root(), edit: Edit { sets: Vec::new() } };
                 // Without such a zone it is refused; that is an answer too.
-                _ = store.commit(nothing, Actor("watchdog".into()));
+                !matches!(store.commit(nothing, Actor("watchdog".into())), Err(Refused::Closed))
             })
         });
-        let answered = timeout_at(Instant::now() + time_max, asked).await.is_ok();
-        if answered {
-            self.asked = None;
-        }
-        answered
+        let Ok(answered) = timeout(time_max, asked).await else { return false };
+        self.asked = None;
+        answered.unwrap_or(false)
     }
 }
 
@@ -175,5 +173,7 @@ mod tests {
             assert!(writer.answers(Duration::from_secs(10)).await);
         }
         assert_eq!(store.snapshot().revision, 0);
+        store.close();
+        assert!(!writer.answers(Duration::from_secs(10)).await);
     }
 }

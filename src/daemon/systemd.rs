@@ -70,9 +70,9 @@ pub(super) async fn watch(dns: &dns::Handle, store: &Arc<Store>) -> Infallible {
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        if let Err(address) = alive::dns_answers(dns, half / 2).await {
+        if let Err(address) = alive::dns_answers(dns, half).await {
             tracing::error!(%address, "DNS does not answer; systemd will start the server anew");
-        } else if !writer.answers(half / 2).await {
+        } else if !writer.answers(half).await {
             tracing::error!("the store does not answer; systemd will start the server anew");
         } else {
             tell(&[NotifyState::Watchdog]);

@@ -89,3 +89,20 @@ fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
         turn.stats.udp_unsent.add(refused);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_but_never_shrinks() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let options = SockRef::from(&socket);
+        options.set_recv_buffer_size(10_000).unwrap();
+        prepare(&socket, 100_000).unwrap();
+        let grown = options.recv_buffer_size().unwrap();
+        assert!(grown >= 100_000, "{grown}");
+        prepare(&socket, 20_000).unwrap();
+        assert_eq!(options.recv_buffer_size().unwrap(), grown);
+    }
+}

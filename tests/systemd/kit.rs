@@ -140,7 +140,12 @@ impl Machine {
 
     pub(crate) fn told_at_all(&self) -> String {
         let mut octets = [0; 1_024];
-        let size = self.notify.recv(&mut octets).expect("systemd is told something");
+        let size = loop {
+            match self.notify.recv(&mut octets) {
+                Err(fault) if fault.kind() == ErrorKind::Interrupted => (),
+                heard => break heard.expect("systemd is told something"),
+            }
+        };
         String::from_utf8(octets[..size].to_vec()).unwrap()
     }
 
@@ -226,8 +231,18 @@ pub(crate) fn client(server: SocketAddr) -> UdpSocket {
 /// Asks once over UDP and waits; never asks a second time.
 pub(crate) fn ask_udp(socket: &UdpSocket, id: u16) {
     socket.send(&question(id)).unwrap();
+    hear_udp(socket, id);
+}
+
+/// Waits for an answer. A wait that a signal or a debugger breaks off goes on: nothing is asked again.
+pub(crate) fn hear_udp(socket: &UdpSocket, id: u16) {
     let mut reply = [0; 512];
-    let size = socket.recv(&mut reply).expect("an answer over UDP");
+    let size = loop {
+        match socket.recv(&mut reply) {
+            Err(fault) if fault.kind() == ErrorKind::Interrupted => (),
+            heard => break heard.expect("an answer over UDP"),
+        }
+    };
     assert!(is_answer(&reply[..size], id));
 }
 
