@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, UdpSocket};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::dns;
 use crate::store::{Actor, Change, Refused, Store};
@@ -20,6 +20,8 @@ use crate::zone::Edit;
 
 /// How long one question waits for its answer, before it is asked again.
 const QUESTION_TIME_MAX: Duration = Duration::from_millis(500);
+/// How long to wait before asking again.
+const PAUSE: Duration = Duration::from_millis(20);
 /// `. NS`, with this ID: whatever the zones are, it is answered or refused.
 const QUESTION: [u8; 17] = [0xF4, 0xEE, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
@@ -49,6 +51,7 @@ pub(super) async fn dns_answers(dns: &dns::Handle, time_max: Duration) -> Result
             if Instant::now() >= until {
                 return Err(address);
             }
+            sleep(PAUSE).await; // a refusal comes at once
         }
     }
     Ok(())

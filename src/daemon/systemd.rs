@@ -15,7 +15,7 @@ use crate::dns;
 use crate::store::Store;
 
 /// How long the server's own questions at the start may stay without an answer.
-const READY_TIME_MAX: Duration = Duration::from_secs(10);
+const READY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Whether systemd, or somebody who does as it does, wants to know.
 fn listens() -> bool {

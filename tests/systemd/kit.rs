@@ -68,6 +68,13 @@ impl Machine {
         fs::write(self.path(name), text).unwrap();
     }
 
+    /// From now on nobody gets an answer over UDP at the last address: its socket listens to one port only, and nobody
+    /// sends from there.
+    pub(crate) fn deafen(&self) {
+        let last = self.udp.last().unwrap();
+        last.connect((last.local_addr().unwrap().ip(), 9)).unwrap();
+    }
+
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.udp.iter().map(|socket| socket.local_addr().unwrap())
     }
