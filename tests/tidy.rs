@@ -26,6 +26,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum::", &["src/api/", "src/web/"]),
     ("clap::", &["src/cli/"]),
     ("mimalloc::", &["src/main.rs"]),
+    ("listenfd::", &["src/daemon/"]),
+    ("sd_notify::", &["src/daemon/"]),
     ("libc::", &["src/dns/batch", "src/dns/sockets", "src/store/", "src/daemon/"]),
 ];
 

@@ -11,11 +11,14 @@ use std::sync::Arc;
 
 use crate::zone::Zone;
 
+mod alive;
 mod develop;
 mod logging;
+mod passed;
 mod run;
 mod secret;
 mod settings;
+mod systemd;
 
 pub use logging::{Format, Level, Settings as LogSettings};
 pub use settings::{Bad, Chosen, Loaded, Settings, load};

@@ -1,6 +1,9 @@
 //! From start to stop: store, sockets, ready, signals, and the same backwards.
 
 use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +12,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::logging::{self, Log};
+use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, develop, secret};
+use super::{Failure, Hands, develop, secret, systemd};
 use crate::api;
 use crate::api::system_reason;
 use crate::dns;
@@ -24,28 +28,39 @@ const ADMIN_STOP_TIME_MAX: Duration = Duration::from_secs(3);
 /// Runs the server until it is told to stop.
 pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), Failure> {
     let log = logging::start(loaded.settings.log);
+    let passed = passed::take()?; // before there are threads
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|fault| Failure::new(format!("the server cannot start: {}", system_reason(&fault)), ""))?;
-    let result = runtime.block_on(live(chosen, loaded, hands, log));
+    let result = runtime.block_on(live(chosen, loaded, hands, log, passed));
     // Whatever still runs was given its time; it must not keep the process from ending.
     runtime.shutdown_background();
     result
 }
 
-async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log) -> Result<(), Failure> {
+async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log, passed: Passed) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|fault| Failure::new(format!("no signals: {fault}"), ""))?;
-    let server = Server::start(&loaded, hands).await?;
-    loop {
-        match signals.next().await {
-            Told::Reload => reload(chosen, &loaded, &mut log),
-            Told::Stop(name) => {
-                tracing::info!(signal = name, "stopping");
-                break;
+    let server = Server::start(&loaded, hands, passed).await?;
+    let signal = {
+        let mut watch = pin!(systemd::watch(&server.dns, &server.store));
+        loop {
+            let told = tokio::select! {
+                told = signals.next() => told,
+                never = &mut watch => match never {},
+            };
+            match told {
+                Told::Reload => {
+                    systemd::reloading();
+                    reload(chosen, &loaded, &mut log);
+                    systemd::reloaded();
+                }
+                Told::Stop(name) => break name,
             }
         }
-    }
+    };
+    tracing::info!(signal, "stopping");
+    systemd::stopping();
     tokio::select! {
         result = server.stop() => result,
         () = signals.stop() => Err(Failure::new("stopped at once, by a second signal", "")),
@@ -61,12 +76,13 @@ struct Server {
 }
 
 impl Server {
-    async fn start(loaded: &Loaded, hands: Hands) -> Result<Self, Failure> {
+    async fn start(loaded: &Loaded, hands: Hands, passed: Passed) -> Result<Self, Failure> {
         let settings = &loaded.settings;
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
-        let dns = start_dns(settings, &store)?;
-        let admin = Admin::start(settings, &store, dns.addresses())?;
+        let dns = start_dns(settings, &store, passed.dns)?;
+        let admin = Admin::start(settings, &store, dns.addresses(), passed.admin)?;
+        systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records: usize = snapshot.zones.iter().map(|zone| zone.record_count()).sum();
         if development {
@@ -80,14 +96,14 @@ impl Server {
         Ok(Self { store, dns, admin })
     }
 
-    /// Backwards: no new changes, no more answers, everything on the disk.
+    /// No new changes, everything on the disk, and only then no more answers: so the next process, which needs both
+    /// the directory and, if systemd holds them, the sockets, is waited for only from then on.
     async fn stop(self) -> Result<(), Failure> {
         let Self { store, dns, admin } = self;
         admin.stop().await;
         let closed = spawn_blocking(move || {
-            let totals = dns.stop();
             store.close();
-            totals
+            dns.stop()
         });
         match closed.await {
             Ok(_totals) => {
@@ -113,13 +129,13 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
     opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))
 }
 
-fn start_dns(settings: &Settings, store: &Store) -> Result<dns::Handle, Failure> {
+fn start_dns(settings: &Settings, store: &Store, passed: Option<dns::Sockets>) -> Result<dns::Handle, Failure> {
     let failure = |fault: dns::StartFault| {
         let fault = fault.to_string();
         let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct dns.listen"));
         Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
     };
-    let sockets = dns::Sockets::bind(&settings.dns).map_err(failure)?;
+    let sockets = passed.map_or_else(|| dns::Sockets::bind(&settings.dns), Ok).map_err(failure)?;
     let cookie_secret = secret::cookie_secret(&settings.store.directory)
         .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;
     dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)
@@ -132,12 +148,17 @@ struct Admin {
 }
 
 impl Admin {
-    fn start(settings: &Settings, store: &Arc<Store>, dns: &[std::net::SocketAddr]) -> Result<Self, Failure> {
+    fn start(
+        settings: &Settings,
+        store: &Arc<Store>,
+        dns: &[std::net::SocketAddr],
+        passed: Option<UnixListener>,
+    ) -> Result<Self, Failure> {
         let path = settings.admin.socket_in(&settings.store.directory);
-        let socket = api::Socket::bind(&path).map_err(|fault| {
-            let message = format!("cannot listen at the admin socket {}: {}", path.display(), system_reason(&fault));
-            Failure::new(message, "name another path of at most 107 octets with `socket` below [admin]")
-        })?;
+        let socket = match passed {
+            Some(listener) => adopt(listener, &path)?,
+            None => bind(&path)?,
+        };
         let (stop, stopped) = oneshot::channel();
         let addresses = dns.iter().map(ToString::to_string).collect();
         let stopped = async {
@@ -159,6 +180,26 @@ impl Admin {
             }
         }
     }
+}
+
+fn bind(path: &Path) -> Result<api::Socket, Failure> {
+    api::Socket::bind(path).map_err(|fault| {
+        let message = format!("cannot listen at the admin socket {}: {}", path.display(), system_reason(&fault));
+        Failure::new(message, "name another path of at most 107 octets with `socket` below [admin]")
+    })
+}
+
+/// The admin socket from systemd. The command line looks for it at `path`.
+fn adopt(listener: UnixListener, path: &Path) -> Result<api::Socket, Failure> {
+    let socket = api::Socket::adopt(listener).map_err(|fault| {
+        let message = format!("the admin socket from systemd is not used: {}", system_reason(&fault));
+        Failure::new(message, "say SocketMode=0660 and SocketGroup=freehold in freehold-admin.socket")
+    })?;
+    if socket.path() != path {
+        let (opened, expected) = (socket.path().display(), path.display());
+        tracing::warn!(%opened, %expected, "commands will not find the admin socket: name its path with `socket` below [admin]");
+    }
+    Ok(socket)
 }
 
 /// Reads the settings again, applies what can be applied while queries are answered, and says what waits for a

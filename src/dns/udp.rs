@@ -26,10 +26,16 @@ const NAP: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes a bound socket ready for [`serve`]. `buffer_size`: octets in each direction; the kernel gives what it allows.
+/// A buffer that is larger already stays: systemd may go beyond what this process is allowed, and queries wait in it.
 pub(super) fn prepare(socket: &UdpSocket, buffer_size: u32) -> io::Result<()> {
     let options = SockRef::from(socket);
-    options.set_recv_buffer_size(buffer_size as usize)?;
-    options.set_send_buffer_size(buffer_size as usize)?;
+    let buffer_size = buffer_size as usize;
+    if options.recv_buffer_size()? < buffer_size {
+        options.set_recv_buffer_size(buffer_size)?;
+    }
+    if options.send_buffer_size()? < buffer_size {
+        options.set_send_buffer_size(buffer_size)?;
+    }
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(NAP))?;
     socket.set_write_timeout(Some(NAP))?;
@@ -81,5 +87,22 @@ fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
     let refused = batch.send(socket);
     if refused > 0 {
         turn.stats.udp_unsent.add(refused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_but_never_shrinks() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let options = SockRef::from(&socket);
+        options.set_recv_buffer_size(10_000).unwrap();
+        prepare(&socket, 100_000).unwrap();
+        let grown = options.recv_buffer_size().unwrap();
+        assert!(grown >= 100_000, "{grown}");
+        prepare(&socket, 20_000).unwrap();
+        assert_eq!(options.recv_buffer_size().unwrap(), grown);
     }
 }
