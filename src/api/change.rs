@@ -59,6 +59,11 @@ fn refusal(refused: &Refused) -> Problem {
         Refused::NoSuchZone(name) => Problem::no_zone(name),
         Refused::Unsound(faults) => Problem::bad_zone("the zone", ZoneFault::list(faults, &[])),
         Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
+        Refused::ChangedSince { .. } | Refused::Overtaken => {
+            let said = refused.to_string();
+            let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
+            Problem::conflict(detail.to_owned(), hint)
+        }
         Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
     }
 }

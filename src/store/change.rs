@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::undo::Undo;
 use crate::wire::Name;
 use crate::zone::{Edit, Zone};
 
@@ -27,6 +28,8 @@ pub enum Change {
         /// The zone.
         apex: Name,
     },
+    /// An earlier change is taken back; see [`super::History::undo`].
+    Undo(Undo),
 }
 
 /// Who made a change, such as `cli:root`; kept in the journal.

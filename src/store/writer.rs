@@ -53,6 +53,7 @@ impl Request {
             Change::PutZone { zone } => zone.record_count(),
             Change::EditZone { edit, .. } => edit.sets.len(),
             Change::DeleteZone { .. } => 1,
+            Change::Undo(undo) => undo.weight(),
         }
     }
 }
