@@ -41,10 +41,15 @@ fn of_set<'a>(
 impl Step<'_> {
     /// The record as a line of a zone file.
     pub(super) fn line(&self) -> String {
-        let mut line = format!("{} {} IN {} ", self.owner, self.ttl, self.kind);
-        rdata::print(self.kind, self.rdata, &mut line);
-        line
+        line(self.owner, self.ttl, self.kind, self.rdata)
     }
+}
+
+/// A record as a line of a zone file.
+pub(super) fn line(owner: NameRef<'_>, ttl: u32, kind: Kind, rdata: &[u8]) -> String {
+    let mut line = format!("{owner} {ttl} IN {kind} ");
+    rdata::print(kind, rdata, &mut line);
+    line
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use axum::http::request::Parts;
 use super::Problem;
 use crate::wire::Name;
 
+const HINT: &str = "write it as in home.example; a slash in it is written %2F";
+
 /// The `{zone}` of a path, in lower case.
 pub(super) struct ZoneName(pub(super) Name);
 
@@ -13,14 +15,34 @@ impl<S: Send + Sync> FromRequestParts<S> for ZoneName {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        const HINT: &str = "write it as in home.example; a slash in it is written %2F";
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|fault| Problem::bad_request(fault.body_text(), HINT))?;
-        let name: Name = text
-            .parse()
-            .map_err(|fault| Problem::bad_request(format!("`{text}` is not the name of a zone: {fault}"), HINT))?;
-        Ok(Self(name.borrow().to_lower()))
+        zone_name(&text).map(Self)
+    }
+}
+
+fn zone_name(text: &str) -> Result<Name, Problem> {
+    let name: Name = text
+        .parse()
+        .map_err(|fault| Problem::bad_request(format!("`{text}` is not the name of a zone: {fault}"), HINT))?;
+    Ok(name.borrow().to_lower())
+}
+
+/// The `{zone}`, in lower case, and the `{revision}` of a path.
+pub(super) struct ZoneRevision(pub(super) Name, pub(super) u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for ZoneRevision {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((zone, revision)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|fault| Problem::bad_request(fault.body_text(), HINT))?;
+        let number = revision.parse().map_err(|_| {
+            Problem::bad_request(format!("`{revision}` is not a revision"), "a revision is a number, as in 17")
+        })?;
+        Ok(Self(zone_name(&zone)?, number))
     }
 }
 
