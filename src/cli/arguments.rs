@@ -79,11 +79,13 @@ pub enum Color {
 pub enum Command {
     /// Run the server, in the foreground, until SIGTERM or Ctrl-C
     Serve(Serve),
-    /// Zones: list, check, import, export, compare, delete
+    /// Zones: list, check, import, export, compare, history, undo, delete
     #[command(subcommand)]
     Zone(Zone),
     /// Show what the server does: version, zones, addresses
     Status,
+    /// Show who changed what and when, in all zones, newest first
+    Log(Past),
     /// Write all that Freehold knows to one file, also while it runs
     Backup {
         /// Where to; `-` is standard output
@@ -133,6 +135,30 @@ pub enum Zone {
     },
     /// Show what an import of a zone file would take away (-) and add (+)
     Diff(ZoneFile),
+    /// Show who changed what and when, newest first; or what one change took away (-) and added (+)
+    History {
+        /// The zone; it may be gone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// One change, by its revision
+        #[arg(value_name = "REVISION", conflicts_with_all = ["limit", "before"])]
+        revision: Option<u64>,
+        /// How much.
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Take a change back, by a new change; refused if something newer would be lost
+    Undo {
+        /// The zone; it may be gone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Which change, by its revision [default: the last one of the zone]
+        #[arg(value_name = "REVISION")]
+        revision: Option<u64>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Delete a zone and all its records
     Delete {
         /// The zone
@@ -145,6 +171,17 @@ pub enum Zone {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// How much of the past to show.
+#[derive(Args, Debug)]
+pub struct Past {
+    /// So many changes at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Only changes before this revision
+    #[arg(long, value_name = "REVISION")]
+    pub before: Option<u64>,
 }
 
 /// A zone file, and how to read it.

@@ -11,13 +11,14 @@ mod backup;
 mod change;
 mod check;
 mod door;
+mod history;
 mod read;
 mod save;
 mod stop;
 mod terminal;
 mod zone_file;
 
-pub use arguments::{Arguments, Color, Command, Options, Output, Serve, Zone, ZoneFile};
+pub use arguments::{Arguments, Color, Command, Options, Output, Past, Serve, Zone, ZoneFile};
 pub use check::import_check;
 pub use door::Place;
 pub use terminal::table;
@@ -51,6 +52,16 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         match command {
             Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
             Command::Status => read::status(&place, options).await,
+            Command::Log(past) => history::list(&place, None, past, options).await,
+            Command::Zone(Zone::History { zone, revision: None, past }) => {
+                history::list(&place, Some(zone), past, options).await
+            }
+            Command::Zone(Zone::History { zone, revision: Some(revision), .. }) => {
+                history::show(&place, zone, *revision, options).await
+            }
+            Command::Zone(Zone::Undo { zone, revision, dry_run }) => {
+                history::undo(&place, zone, *revision, *dry_run, options).await
+            }
             Command::Backup { file } => backup::backup(&place, file).await,
             Command::Restore { file } => backup::restore(&place, file).await,
             Command::Zone(Zone::Check(file)) => check::check(file, options),

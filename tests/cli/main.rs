@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod history;
 mod kit;
 mod serve;
 mod settings;
