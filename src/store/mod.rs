@@ -10,6 +10,8 @@
 //!                                        └─> follower: fold into sled, write checkpoints, let the journal forget
 //! ```
 //!
+//! The journal is also the [`History`]: it is read beside the writer, and an undo is made from it.
+//!
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 

@@ -88,8 +88,8 @@ pub(super) fn only_moved_serial(change: &SetChange) -> bool {
 
 fn same_but_serial(a: Option<&SetData>, b: Option<&SetData>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return false };
-    let same = |(a, b): (&Box<[u8]>, &Box<[u8]>)| without_serial(a) == without_serial(b);
-    a.kind == Kind::SOA && b.kind == Kind::SOA && a.ttl == b.ttl && a.rdatas.iter().zip(&b.rdatas).all(same)
+    let same = || a.rdatas.iter().zip(&b.rdatas).all(|(a, b)| without_serial(a) == without_serial(b));
+    a.kind == Kind::SOA && b.kind == Kind::SOA && a.ttl == b.ttl && same()
 }
 
 /// A set as it was before the change, for the zone as it is now; `None` if there is nothing to put back.
