@@ -36,6 +36,9 @@
 //! journal, syncs once, publishes the new [`store::Snapshot`] and answers. When `commit` returns, the change
 //! survives a power cut and every transport answers it. sled is brought up to date behind it.
 //!
+//! **The past.** [`store::Store::history`] reads the journal beside the writer: who, when, what; and makes the [`store::Change`]
+//! that takes an earlier one back.
+//!
 //! # What always holds
 //!
 //! - Answers are made by a function of bytes, without await, lock, disk or heap.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
-use super::difference::{self, Count, Step};
+use super::difference::{self, Step};
 use super::problem::Problem;
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Decision, Done, Refused, Store};
 use crate::wire::{Kind, Name};
-use crate::zone::Zone;
+use crate::zone::{Count, Zone};
 
 /// The zone on both sides of a change, which is on the disk and served, or was only tried.
 pub(super) struct Made {
@@ -108,6 +108,11 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
             Problem::new(StatusCode::NOT_FOUND, "no-such-record", "No such record", detail, &hint)
         }
         Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
+        Refused::ChangedSince { .. } | Refused::Overtaken => {
+            let said = refused.to_string();
+            let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
+            Problem::conflict(detail.to_owned(), hint)
+        }
         Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
     }
 }

@@ -1,7 +1,7 @@
 //! What lies between two versions of a zone, record by record, in the order of the zone.
 
 use crate::wire::{Kind, Name, NameRef, rdata};
-use crate::zone::{self, Set, Zone};
+use crate::zone::{self, Count, Set, Zone};
 
 /// A record that goes (`-`) or comes (`+`).
 pub(super) struct Step<'a> {
@@ -10,14 +10,6 @@ pub(super) struct Step<'a> {
     kind: Kind,
     ttl: u32,
     rdata: &'a [u8],
-}
-
-/// How many records came, took another's place, and went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    pub(super) added: usize,
-    pub(super) altered: usize,
-    pub(super) removed: usize,
 }
 
 /// Tells `visit` every record that goes or comes, and counts. `None` is a zone that is not there.
@@ -50,55 +42,32 @@ fn find<'z>(zone: Option<&'z Zone>, name: &Name, kind: Kind) -> Option<Set<'z>> 
     zone?.node(name.borrow())?.set(kind)
 }
 
-fn of_set(
-    owner: NameRef<'_>,
+fn of_set<'a>(
+    owner: NameRef<'a>,
     kind: Kind,
-    (old, new): (Option<Set<'_>>, Option<Set<'_>>),
+    (old, new): (Option<Set<'a>>, Option<Set<'a>>),
     count: &mut Count,
     visit: &mut dyn FnMut(Step<'_>),
 ) {
-    let (old, new) = (records(old), records(new));
-    let gone: Vec<_> = old.iter().filter(|record| new.binary_search(record).is_err()).collect();
-    let come: Vec<_> = new.iter().filter(|record| old.binary_search(record).is_err()).collect();
-    for &&(ttl, rdata) in &gone {
-        visit(Step { sign: '-', owner, kind, ttl, rdata });
-    }
-    for &&(ttl, rdata) in &come {
-        visit(Step { sign: '+', owner, kind, ttl, rdata });
-    }
-    if let ([(old_ttl, old)], [(new_ttl, new)]) = (&gone[..], &come[..])
-        && kind == Kind::SOA
-        && old_ttl == new_ttl
-        && without_serial(old) == without_serial(new)
-    {
-        return;
-    }
-    let pairs = gone.len().min(come.len());
-    count.altered += pairs;
-    count.removed += gone.len() - pairs;
-    count.added += come.len() - pairs;
-}
-
-fn records(set: Option<Set<'_>>) -> Vec<(u32, &[u8])> {
-    let mut records: Vec<_> = set.into_iter().flat_map(|set| set.rdatas().map(move |data| (set.ttl(), data))).collect();
-    records.sort_unstable();
-    records
-}
-
-/// The two names and the four times of an SOA; its serial is the first of five numbers at the end (RFC 1035,
-/// section 3.3.13).
-fn without_serial(soa: &[u8]) -> (&[u8], &[u8]) {
-    let (names, numbers) = soa.split_at(soa.len().saturating_sub(20));
-    (names, numbers.get(4..).unwrap_or_default())
+    let records =
+        |set: Option<Set<'a>>| set.into_iter().flat_map(|set| set.rdatas().map(move |data| (set.ttl(), data)));
+    zone::record_difference(kind, records(old), records(new), count, &mut |sign, ttl, rdata| {
+        visit(Step { sign, owner, kind, ttl, rdata });
+    });
 }
 
 impl Step<'_> {
     /// The record as a line of a zone file.
     pub(super) fn line(&self) -> String {
-        let mut line = format!("{} {} IN {} ", self.owner, self.ttl, self.kind);
-        rdata::print(self.kind, self.rdata, &mut line);
-        line
+        line(self.owner, self.ttl, self.kind, self.rdata)
     }
+}
+
+/// A record as a line of a zone file.
+pub(super) fn line(owner: NameRef<'_>, ttl: u32, kind: Kind, rdata: &[u8]) -> String {
+    let mut line = format!("{owner} {ttl} IN {kind} ");
+    rdata::print(kind, rdata, &mut line);
+    line
 }
 
 #[cfg(test)]

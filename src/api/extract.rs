@@ -30,6 +30,23 @@ impl<S: Send + Sync> FromRequestParts<S> for ZoneName {
     }
 }
 
+/// The `{zone}`, in lower case, and the `{revision}` of a path.
+pub(super) struct ZoneRevision(pub(super) Name, pub(super) u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for ZoneRevision {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((zone, revision)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|fault| Problem::bad_request(fault.body_text(), ZONE_HINT))?;
+        let number = revision.parse().map_err(|_| {
+            Problem::bad_request(format!("`{revision}` is not a revision"), "a revision is a number, as in 17")
+        })?;
+        Ok(Self(zone_name(&zone)?, number))
+    }
+}
+
 const ZONE_HINT: &str = "write it as in home.example; a slash in it is written %2F";
 
 fn zone_name(text: &str) -> Result<Name, Problem> {

@@ -4,7 +4,7 @@
 //! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
 //! change anything, and it is this one.
 //!
-//! Missing so far: tokens, history, TCP. The socket alone needs no tokens, for the kernel
+//! Missing so far: tokens, TCP. The socket alone needs no tokens, for the kernel
 //! says who calls.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -28,7 +28,9 @@ use crate::store::Store;
 mod backup;
 mod change;
 mod difference;
+mod event;
 mod extract;
+mod history;
 mod new_zone;
 mod problem;
 mod read;
@@ -41,6 +43,7 @@ mod types;
 mod zone_file;
 mod zones;
 
+pub use event::{Deed, History, PastChange, PastSet, PastValues};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use socket::Socket;
@@ -105,6 +108,11 @@ fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Rout
             get(records::get).put(records::put).post(records::post).delete(records::delete),
         )
         .route("/v1/zones/{zone}/file", get(zone_file::get).put(zone_file::put))
+        .route("/v1/zones/{zone}/history", get(history::list))
+        .route("/v1/zones/{zone}/history/{revision}", get(history::get))
+        .route("/v1/zones/{zone}/history/{revision}/diff", get(history::diff))
+        .route("/v1/zones/{zone}/undo", post(history::undo))
+        .route("/v1/history", get(history::all))
         .route("/v1/backup", get(backup::get))
         .route("/v1/status", get(status::get))
         .fallback(no_path)

@@ -103,6 +103,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail, "see the manual for the paths below /v1")
     }
 
+    /// 409: what is there is not what the request takes for granted.
+    pub(super) fn conflict(detail: String, hint: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "Changed in the meantime", detail, hint)
+    }
+
     /// 422: the zone file has faults.
     pub(super) fn bad_zone(zone: &str, faults: Vec<ZoneFault>) -> Self {
         let errors = faults.iter().filter(|fault| fault.severity == ERROR).count();

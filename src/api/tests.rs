@@ -209,3 +209,112 @@ async fn a_backup_holds_what_is_served() {
     let restored = store::backup::restore(&file, &data).unwrap();
     assert_eq!(restored.zones.iter().map(|zone| zone.record_count()).collect::<Vec<_>>(), [3]);
 }
+
+// ----- History ----------------------------------------------------------------------------------------------
+
+impl Bench {
+    async fn look(&self, path: &str) -> Value {
+        let (status, kind, body) = self.ask(Method::GET, path, "", "").await;
+        assert_eq!((status, kind.as_str()), (200, "application/json"), "{path}");
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    async fn undo(&self, query: &str, revision: u64) -> (u16, Value) {
+        let (path, body) = (format!("/v1/zones/home.example/undo{query}"), format!("{{\"revision\": {revision}}}"));
+        let (status, _, body) = self.ask(Method::POST, &path, "application/json", &body).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn the_history_says_who_when_and_what() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    bench.put(FILE, &ZONE.replace("192.0.2.53", "192.0.2.54")).await;
+    bench.put("/v1/zones/other.example/file", ZONE).await;
+    let history = bench.look("/v1/zones/home.example/history?limit=1").await;
+    let mut change = history["changes"][0].clone();
+    let time = change["time"].take();
+    let time = time.as_str().unwrap();
+    assert!(time.len() == 20 && time.starts_with("20") && time.ends_with('Z'), "{time}");
+    let actor = change["actor"].take();
+    assert!(actor.as_str().unwrap().starts_with("cli:"), "{actor}");
+    let a = |address: &str| serde_json::json!({"ttl": 300, "values": [address]});
+    let soa = |serial: u32| {
+        let soa = format!("ns.home.example. h.home.example. {serial} 3600 600 86400 300");
+        serde_json::json!({"ttl": 300, "values": [soa]})
+    };
+    let expected = serde_json::json!({
+        "revision": 2, "time": null, "actor": null, "zone": "home.example", "deed": "changed",
+        "serial_before": 5, "serial_after": 6, "added": 0, "altered": 1, "removed": 0, "set_count": 2,
+        "sets": [
+            {"name": "@", "type": "SOA", "before": soa(5), "after": soa(6)},
+            {"name": "ns", "type": "A", "before": a("192.0.2.53"), "after": a("192.0.2.54")},
+        ],
+    });
+    assert_eq!(change, expected);
+    assert_eq!((&history["next"], &history["known_from"]), (&2.into(), &1.into()));
+    let older = bench.look("/v1/zones/home.example/history?limit=9&before=2").await;
+    assert_eq!((&older["changes"][0]["deed"], &older["next"]), (&"created".into(), &Value::Null));
+    let all: History = serde_json::from_value(bench.look("/v1/history").await).unwrap();
+    assert_eq!(all.changes.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(bench.look("/v1/zones/home.example/history/2").await["sets"], expected["sets"]);
+    let (_, kind, diff) = bench.ask(Method::GET, "/v1/zones/home.example/history/2/diff", "", "").await;
+    let diff = String::from_utf8(diff).unwrap();
+    assert_eq!(kind, "text/plain; charset=utf-8");
+    assert!(diff.ends_with("-ns.home.example. 300 IN A 192.0.2.53\n+ns.home.example. 300 IN A 192.0.2.54\n"), "{diff}");
+}
+
+#[tokio::test]
+async fn a_change_is_taken_back_over_the_api() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    bench.put(FILE, &ZONE.replace("192.0.2.53", "192.0.2.54")).await;
+    let (status, tried) = bench.undo("?dry_run=1", 2).await;
+    let records = tried["differences"].as_array().unwrap();
+    assert_eq!((status, records.len(), &tried["dry_run"]), (200, 4, &true.into()), "{tried}");
+    assert_eq!(records[3]["record"], "ns.home.example. 300 IN A 192.0.2.53");
+    assert_eq!(bench.store.snapshot().revision, 2);
+    let (status, change) = bench.undo("", 2).await;
+    assert_eq!((status, &change["revision"], &change["serial_after"]), (200, &3.into(), &7.into()));
+    let (status, problem) = bench.undo("", 2).await;
+    assert_eq!((status, &problem["type"]), (409, &"/problems/cannot-undo".into()));
+    assert_eq!(problem["detail"], "A ns.home.example was changed again since, by revision 3");
+    assert_eq!(problem["hint"], "undo revision 3 first, or set the record as it shall be");
+    bench.ask(Method::DELETE, "/v1/zones/home.example", "", "").await;
+    assert_eq!(bench.look("/v1/zones/home.example/history").await["changes"][0]["deed"], "deleted");
+    let (status, back) = bench.undo("", 4).await;
+    assert_eq!((status, &back["serial_before"], &back["serial_after"]), (200, &Value::Null, &8.into()));
+}
+
+#[tokio::test]
+async fn questions_about_the_past_that_make_no_sense_are_told_why() {
+    let bench = Bench::new();
+    bench.put(FILE, ZONE).await;
+    bench.put("/v1/zones/other.example/file", ZONE).await;
+    let (undo, json) = ("/v1/zones/home.example/undo", "application/json");
+    for (method, path, kind, body, expected) in [
+        (Method::GET, "/v1/zones/none.example/history", "", "", (404, "no-such-zone")),
+        (Method::GET, "/v1/zones/home.example/history?limit=0", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/zones/home.example/history?limit=501", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/history?before=x", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/history?after=1", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/zones/home.example/history/x", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/zones/%ff/history/1", "", "", (400, "bad-request")),
+        (Method::GET, "/v1/zones/home.example/history/2", "", "", (404, "no-such-revision")),
+        (Method::GET, "/v1/zones/home.example/history/9/diff", "", "", (404, "no-such-revision")),
+        (Method::GET, undo, "", "", (405, "method")),
+        (Method::POST, undo, "text/plain", "{\"revision\": 1}", (415, "content-type")),
+        (Method::POST, undo, json, "", (400, "bad-request")),
+        (Method::POST, undo, json, "{\"revision\": -1}", (400, "bad-request")),
+        (Method::POST, undo, json, "{\"revision\": 1, \"zone\": 2}", (400, "bad-request")),
+        (Method::POST, undo, json, &" ".repeat(BODY_SIZE_MAX + 1), (413, "too-large")),
+        (Method::POST, undo, json, "{\"revision\": 0}", (404, "no-such-revision")),
+        (Method::POST, undo, json, "{\"revision\": 2}", (404, "no-such-revision")),
+        (Method::POST, undo, json, "{\"revision\": 18446744073709551615}", (404, "no-such-revision")),
+    ] {
+        let (status, kind) = bench.problem(method, path, kind, body).await;
+        assert_eq!((status, kind.as_str()), expected, "{path} {}", &body[..body.len().min(40)]);
+    }
+    assert_eq!(bench.store.snapshot().revision, 2);
+}

@@ -80,7 +80,7 @@ pub enum Color {
 pub enum Command {
     /// Run the server, in the foreground, until SIGTERM or Ctrl-C
     Serve(Serve),
-    /// Zones: list, add, check, import, export, compare, delete
+    /// Zones: list, add, check, import, export, compare, history, undo, delete
     #[command(subcommand)]
     Zone(Zone),
     /// Records: list, set, add, delete
@@ -88,6 +88,8 @@ pub enum Command {
     Record(Record),
     /// Show what the server does: version, zones, addresses
     Status,
+    /// Show who changed what and when, in all zones, newest first
+    Log(Past),
     /// Write all that Freehold knows to one file, also while it runs
     Backup {
         /// Where to; `-` is standard output
@@ -123,7 +125,7 @@ pub enum Zone {
         /// The full names of its name servers, the primary first
         #[arg(long = "name-server", value_name = "NAME", value_parser = zone_name, required = true, num_args = 1..)]
         name_servers: Vec<Name>,
-        /// Whom to write to about the zone [default: hostmaster@ZONE]
+        /// Whom to write to about the zone; by default hostmaster@ZONE
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
         /// Only say what would change
@@ -152,6 +154,30 @@ pub enum Zone {
     },
     /// Show what an import of a zone file would take away (-) and add (+)
     Diff(ZoneFile),
+    /// Show who changed what and when, newest first; or what one change took away (-) and added (+)
+    History {
+        /// The zone; it may be gone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// One change, by its revision
+        #[arg(value_name = "REVISION", conflicts_with_all = ["limit", "before"])]
+        revision: Option<u64>,
+        /// How much.
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Take a change back, by a new change; refused if something newer would be lost
+    Undo {
+        /// The zone; it may be gone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Which change, by its revision [default: the last one of the zone]
+        #[arg(value_name = "REVISION")]
+        revision: Option<u64>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Delete a zone and all its records
     Delete {
         /// The zone
@@ -231,6 +257,17 @@ pub struct Records {
     /// Only say what would change
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// How much of the past to show.
+#[derive(Args, Debug)]
+pub struct Past {
+    /// So many changes at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Only changes before this revision
+    #[arg(long, value_name = "REVISION")]
+    pub before: Option<u64>,
 }
 
 /// A zone file, and how to read it.

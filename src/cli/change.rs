@@ -44,14 +44,10 @@ pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> R
 
 /// Each record that goes or comes, a line.
 pub(super) fn differences(change: &ZoneChange, options: &Options) -> io::Result<()> {
+    let colours = Colours::of(options);
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let colour = options.color.on(&io::stdout());
     for difference in &change.differences {
-        match (colour, difference.sign) {
-            (true, '-') => writeln!(out, "\x1b[31m-{}\x1b[0m", difference.record)?,
-            (true, _) => writeln!(out, "\x1b[32m+{}\x1b[0m", difference.record)?,
-            (false, sign) => writeln!(out, "{sign}{}", difference.record)?,
-        }
+        colours.write(&mut out, difference.sign, &difference.record)?;
     }
     out.flush()
 }
@@ -77,6 +73,25 @@ pub(super) async fn add(
         writeln!(io::stdout(), "{}", summary(&change))?;
     }
     Ok(if change.warnings.is_empty() { Exit::Done } else { Exit::Warnings })
+}
+
+/// Whether the lines of a difference have colour.
+pub(super) struct Colours(bool);
+
+impl Colours {
+    /// As the options say for standard output.
+    pub(super) fn of(options: &Options) -> Self {
+        Self(options.color.on(&io::stdout()))
+    }
+
+    /// Writes a record that goes (`-`, red) or comes (`+`, green).
+    pub(super) fn write(&self, out: &mut impl Write, sign: char, record: &str) -> io::Result<()> {
+        match (self.0, sign) {
+            (true, '-') => writeln!(out, "\x1b[31m-{record}\x1b[0m"),
+            (true, _) => writeln!(out, "\x1b[32m+{record}\x1b[0m"),
+            (false, sign) => writeln!(out, "{sign}{record}"),
+        }
+    }
 }
 
 /// Checks the file here, where its lines can be shown and its includes read, then sends it.

@@ -11,6 +11,7 @@ mod backup;
 mod change;
 mod check;
 mod door;
+mod history;
 mod read;
 mod record;
 mod save;
@@ -18,7 +19,7 @@ mod stop;
 mod terminal;
 mod zone_file;
 
-pub use arguments::{Arguments, Color, Command, Options, Output, Owner, Record, Records, Serve, Zone, ZoneFile};
+pub use arguments::{Arguments, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Zone, ZoneFile};
 pub use check::import_check;
 pub use door::Place;
 pub use terminal::table;
@@ -54,6 +55,7 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         match command {
             Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
             Command::Status => read::status(&place, options).await,
+            Command::Log(past) => history::list(&place, None, past, options).await,
             Command::Backup { file } => backup::backup(&place, file).await,
             Command::Restore { file } => backup::restore(&place, file).await,
             Command::Zone(command) => zone(&place, command, options).await,
@@ -74,6 +76,9 @@ async fn zone(place: &Place, command: &Zone, options: &Options) -> Result<Exit, 
         Zone::Export { zone, file } => read::export(place, zone, file.as_deref()).await,
         Zone::Import { file, dry_run } => change::import(place, file, *dry_run, options).await,
         Zone::Diff(file) => change::diff(place, file, options).await,
+        Zone::History { zone, revision: None, past } => history::list(place, Some(zone), past, options).await,
+        Zone::History { zone, revision: Some(revision), .. } => history::show(place, zone, *revision, options).await,
+        Zone::Undo { zone, revision, dry_run } => history::undo(place, zone, *revision, *dry_run, options).await,
         Zone::Delete { zone, yes, dry_run } => {
             change::delete(place, zone, change::Consent { yes: *yes, dry_run: *dry_run }, options).await
         }

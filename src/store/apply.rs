@@ -9,6 +9,7 @@ use crate::zone::{Edit, Zone, node_difference, serial};
 use super::change::Change;
 use super::fault::Refused;
 use super::snapshot::{Snapshot, Zones};
+use super::undo;
 
 /// What a change makes of the state.
 pub(super) struct Applied {
@@ -50,6 +51,7 @@ pub(super) fn apply(zones: &Zones, change: &Change) -> Result<Applied, Refused> 
         Change::EditZone { apex, edit } => change_zone(zones, apex, edit),
         Change::DeleteZone { apex } => delete(zones, apex),
         Change::Decide(decision) => apply(zones, &decision.make(zones.get(decision.apex().borrow()))?),
+        Change::Undo(undo) => undo::apply(zones, undo),
     }
 }
 
@@ -78,7 +80,8 @@ fn put(zones: &Zones, new: &Arc<Zone>) -> Applied {
     replaced(zones, apex, Some(old), Some(after), Touched::Whole)
 }
 
-fn change_zone(zones: &Zones, apex: &Name, edit: &Edit) -> Result<Applied, Refused> {
+/// Edits a zone and moves its serial.
+pub(super) fn change_zone(zones: &Zones, apex: &Name, edit: &Edit) -> Result<Applied, Refused> {
     let apex = apex.borrow().to_lower();
     let old = zones.get(apex.borrow()).ok_or_else(|| Refused::NoSuchZone(apex.clone()))?.clone();
     let new = old.edit(edit).map_err(Refused::Unsound)?;
@@ -100,7 +103,8 @@ fn delete(zones: &Zones, apex: &Name) -> Result<Applied, Refused> {
     Ok(replaced(zones, apex, Some(old), None, Touched::Whole))
 }
 
-fn replaced(
+/// What it is when a zone takes another's place.
+pub(super) fn replaced(
     zones: &Zones,
     apex: Name,
     before: Option<Arc<Zone>>,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::undo::Undo;
 use crate::wire::Name;
 use crate::zone::{Edit, Zone};
 
@@ -29,6 +30,8 @@ pub enum Change {
         /// The zone.
         apex: Name,
     },
+    /// An earlier change is taken back; see [`super::History::undo`].
+    Undo(Undo),
     /// What happens depends on the zone as it is when the change's turn comes.
     Decide(Decision),
 }

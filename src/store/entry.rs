@@ -25,7 +25,7 @@ const ACTOR_SIZE_MAX: usize = 1_024;
 
 /// What a change does to its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// There was none before.
     Create = 1,
     /// It is there before and afterwards.
@@ -45,11 +45,15 @@ pub(super) struct Entry {
 
 /// One set of a change; at least one of the two is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SetChange {
-    pub(super) name: Name,
-    pub(super) kind: Kind,
-    pub(super) before: Option<SetData>,
-    pub(super) after: Option<SetData>,
+pub struct SetChange {
+    /// The owner, in lower case.
+    pub name: Name,
+    /// The type.
+    pub kind: Kind,
+    /// The set before.
+    pub before: Option<SetData>,
+    /// The set afterwards.
+    pub after: Option<SetData>,
 }
 
 // ----- Writing ----------------------------------------------------------------------------------------------

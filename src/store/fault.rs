@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::wire::Name;
+use crate::wire::{Kind, Name};
 use crate::zone::Fault;
 
 /// Why the store cannot be opened (or a backup not be restored). One line each, with the cure.
@@ -136,6 +136,15 @@ pub enum Refused {
     Absent(String),
     /// The change could not be made durable, and why, with the cure.
     NotSaved(String),
+    /// A set that was to be put back has been changed again.
+    ChangedSince {
+        /// Its owner.
+        name: Name,
+        /// Its type.
+        kind: Kind,
+    },
+    /// The zone was changed while the change was being prepared.
+    Overtaken,
     /// The store is closing.
     Closed,
 }
@@ -171,6 +180,10 @@ impl fmt::Display for Refused {
             Self::Present(what) => write!(f, "{what} is there already: change it, or choose another name"),
             Self::Absent(what) => write!(f, "{what}: look at what is there"),
             Self::NotSaved(reason) => f.write_str(reason),
+            Self::ChangedSince { name, kind } => {
+                write!(f, "{name} {kind} was changed again since: undo that change first")
+            }
+            Self::Overtaken => f.write_str("the zone was changed at the same moment: try again"),
             Self::Closed => f.write_str("the store is closing: try again when the server runs"),
         }
     }

@@ -10,6 +10,8 @@
 //!                                        └─> follower: fold into sled, write checkpoints, let the journal forget
 //! ```
 //!
+//! The journal is also the [`History`]: it is read beside the writer, and an undo is made from it.
+//!
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
@@ -22,6 +24,7 @@ mod disk;
 mod entry;
 mod fault;
 mod follower;
+mod history;
 mod journal;
 mod lock;
 mod medium;
@@ -31,6 +34,7 @@ mod reaper;
 mod replay;
 mod settings;
 mod snapshot;
+mod undo;
 mod writer;
 
 use std::io;
@@ -43,10 +47,13 @@ use arc_swap::ArcSwap;
 
 pub use anything::decode_anything;
 pub use change::{Actor, Change, Decision, Done};
+pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
+pub use history::{CannotUndo, Event, History, HistoryFault, Page, Since, Wanted};
 pub use medium::{Step, Witness};
 pub use settings::Settings;
 pub use snapshot::{Snapshot, Zones};
+pub use undo::Undo;
 
 use disk::Disk;
 use follower::{Follower, Shared};
@@ -62,6 +69,7 @@ pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
+    history: History,
     running: Mutex<Option<Running>>,
 }
 
@@ -124,7 +132,8 @@ impl Store {
             failing: false,
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
-        Ok(Self { snapshots, queue, shared, running: Mutex::new(Some(running)) })
+        let history = History::new(settings.directory.join("journal"), snapshots.clone());
+        Ok(Self { snapshots, queue, shared, history, running: Mutex::new(Some(running)) })
     }
 
     /// The current state.
@@ -135,6 +144,11 @@ impl Store {
     /// Where the current state always is, for those who look often.
     pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// Who changed what and when.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Makes a change. When this returns `Ok`, the change is on disk and served. It blocks until then, so an

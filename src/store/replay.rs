@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::wire::Name;
-use crate::zone::{Edit, Fault, Node, NodeBuilder, SetData, SetEdit, Zone};
+use crate::zone::{Edit, Fault, NodeBuilder, SetEdit, Zone};
 
 use super::apply::{Touched, with_zone};
 use super::codec::{Gathered, Undecodable};
@@ -16,6 +16,7 @@ use super::entry::{self, Entry, SetChange, Shape};
 use super::journal::{JournalFault, Reader};
 use super::pending::TouchedZones;
 use super::snapshot::{Snapshot, Zones};
+use super::undo::Merge;
 
 /// The state after all that the journal holds.
 pub(super) struct Replayed {
@@ -174,23 +175,7 @@ fn edit(changes: &[SetChange]) -> Edit {
 
 /// Old zone and changes, both in canonical order, in one pass.
 fn merge(old: &Zone, changes: &[SetChange]) -> Result<Zone, Unfit> {
-    let mut zone = Gathered::new(old.apex().to_name());
-    let mut nodes = old.nodes().filter(|node| !node.is_empty()).peekable();
-    for changes in changes.chunk_by(|a, b| a.name == b.name) {
-        let name = changes[0].name.borrow();
-        while let Some(node) = nodes.next_if(|node| node.name().canonical_cmp(name).is_lt()) {
-            zone.push(node.clone());
-        }
-        let node = nodes.next_if(|node| node.name() == name);
-        let mut sets: Vec<SetData> = node.into_iter().flat_map(Node::sets).map(|set| set.to_data()).collect();
-        sets.retain(|set| changes.iter().all(|change| change.kind != set.kind));
-        sets.extend(changes.iter().filter_map(|change| change.after.clone()));
-        sets.sort_by_key(|set| set.kind);
-        if !sets.is_empty() {
-            let node = Node::new(name, &sets).map_err(|_| Undecodable::Malformed).map_err(io::Error::from)?;
-            zone.push(node);
-        }
-    }
-    nodes.for_each(|node| zone.push(node.clone()));
-    Ok(zone.finish()?)
+    let mut merge = Merge::new(old.apex().to_name(), Some(old));
+    edit(changes).sets.into_iter().try_for_each(|set| merge.push(set)).map_err(io::Error::from)?;
+    merge.finish().map_err(|unfit| io::Error::from(unfit).into())
 }

@@ -54,6 +54,7 @@ impl Request {
             Change::EditZone { edit, .. } => edit.sets.len(),
             Change::DeleteZone { .. } => 1,
             Change::Decide(decision) => decision.weight(),
+            Change::Undo(undo) => undo.weight(),
         }
     }
 }

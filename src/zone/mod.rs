@@ -22,7 +22,7 @@ use std::fmt;
 use crate::wire::{Kind, Name, NameRef};
 
 pub use build::Built;
-pub use difference::{difference, node_difference};
+pub use difference::{Count, difference, node_difference, record_difference, without_serial};
 pub use draft::{Draft, DraftFull};
 pub use edit::{Edit, SetEdit};
 pub use fault::{Fault, Place, Severity};
@@ -123,6 +123,15 @@ impl Zone {
             (zone.apex, zone.serial) = (apex, serial);
         }
         zone
+    }
+
+    /// Every error in the zone; none, unless it was put together without looking.
+    pub fn errors(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let view = check::View { apex: self.apex(), names: &self.names };
+        view.everything(&mut |finding| faults.push(finding.fault(None)));
+        faults.retain(|fault| fault.severity == Severity::Error);
+        faults
     }
 
     /// How many names with records.

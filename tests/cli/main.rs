@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod history;
 mod kit;
 mod records;
 mod serve;

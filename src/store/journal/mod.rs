@@ -11,6 +11,7 @@
 mod frame;
 mod read;
 mod segment;
+mod walk;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,9 +20,9 @@ use std::path::{Path, PathBuf};
 
 use super::medium::Medium;
 use frame::FrameWriter;
-use segment::Segment;
-
 pub(super) use read::{JournalFault, Reader};
+pub(super) use segment::Segment;
+pub(super) use walk::{Mark, Walk};
 
 /// Octets that are gathered before they are written.
 const BUFFER_SIZE: usize = 1 << 20;
@@ -284,6 +285,11 @@ pub(super) fn newest(directory: &Path) -> io::Result<Option<u64>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// All segments that are there, oldest first.
+pub(super) fn segments(directory: &Path) -> io::Result<Vec<Segment>> {
+    segment::list(directory)
 }
 
 /// The first revision of the newest segment that is there.

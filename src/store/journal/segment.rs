@@ -14,9 +14,9 @@ const VERSION: u32 = 1;
 
 /// A segment as the directory lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(in crate::store) struct Segment {
     /// The revision of its first change.
-    pub(super) first: u64,
+    pub(in crate::store) first: u64,
     pub(super) path: PathBuf,
     /// Octets.
     pub(super) size: u64,
@@ -128,11 +128,7 @@ impl SegmentReader {
         if self.offset == self.segment.size {
             return Ok(Next::End);
         }
-        let head = frame::read_head(&mut self.input)?.and_then(|octets| Head::read(&octets, self.offset));
-        let room = self.segment.size.saturating_sub(self.offset + HEADER_SIZE as u64);
-        let Some(head) = head.filter(|head| head.length as u64 <= room) else {
-            return Ok(Next::Bad);
-        };
+        let Some(head) = self.head()? else { return Ok(Next::Bad) };
         self.payload.resize(head.length, 0);
         self.input.read_exact(&mut self.payload)?;
         if !head.fits(self.segment.first, self.offset, &self.payload) {
@@ -140,6 +136,23 @@ impl SegmentReader {
         }
         self.offset += (HEADER_SIZE + head.length) as u64;
         Ok(Next::Frame(head.part))
+    }
+
+    /// Passes the next frame without reading its payload; whether that is good is not looked at.
+    pub(super) fn skip(&mut self) -> io::Result<Next> {
+        if self.offset == self.segment.size {
+            return Ok(Next::End);
+        }
+        let Some(head) = self.head()? else { return Ok(Next::Bad) };
+        self.input.seek_relative(head.length as i64)?;
+        self.offset += (HEADER_SIZE + head.length) as u64;
+        Ok(Next::Frame(head.part))
+    }
+
+    fn head(&mut self) -> io::Result<Option<Head>> {
+        let head = frame::read_head(&mut self.input)?.and_then(|octets| Head::read(&octets, self.offset));
+        let room = self.segment.size.saturating_sub(self.offset + HEADER_SIZE as u64);
+        Ok(head.filter(|head| head.length as u64 <= room))
     }
 
     /// Goes on reading at another offset.

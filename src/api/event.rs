@@ -1,0 +1,191 @@
+//! A change of the past as JSON: who, when, what.
+
+use serde::{Deserialize, Serialize};
+
+use super::types::plain;
+use crate::store::{Event, Page, SetChange, Shape};
+use crate::wire::{NameRef, rdata};
+use crate::zone::SetData;
+
+/// Changes that were made, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The changes. There may be fewer than `limit` although there is a `next`.
+    pub changes: Vec<PastChange>,
+    /// What to send as `before` for the next page; null at the end.
+    pub next: Option<u64>,
+    /// The oldest revision that is still known: what was before was forgotten (`history_size_max`).
+    pub known_from: u64,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastChange {
+    /// The revision it made.
+    pub revision: u64,
+    /// When, in UTC (RFC 3339).
+    pub time: String,
+    /// Who.
+    pub actor: String,
+    /// The zone.
+    pub zone: String,
+    /// What became of the zone: `created`, `changed` or `deleted`.
+    pub deed: Deed,
+    /// The serial before; none for a new zone.
+    pub serial_before: Option<u32>,
+    /// The serial after; none for a deleted zone.
+    pub serial_after: Option<u32>,
+    /// Records that came and replaced none. The SOA is not counted when only its serial moved.
+    pub added: usize,
+    /// Records that took another's place: the same name and type with new data or TTL.
+    pub altered: usize,
+    /// Records that went and were not replaced.
+    pub removed: usize,
+    /// How many record sets changed.
+    pub set_count: usize,
+    /// The record sets before and after: all, or the first of a large change; `.../diff` gives every record.
+    pub sets: Vec<PastSet>,
+}
+
+/// What became of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    /// There was none before.
+    Created,
+    /// It was there before and afterwards.
+    Changed,
+    /// There was none afterwards.
+    Deleted,
+}
+
+/// A record set before and after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastSet {
+    /// The owner, relative to the zone; `@` is the zone's own name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The set before; null if there was none.
+    pub before: Option<PastValues>,
+    /// The set after; null if there was none.
+    pub after: Option<PastValues>,
+}
+
+/// The content of a record set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastValues {
+    /// The TTL in seconds.
+    pub ttl: u32,
+    /// The data of each record as in a zone file.
+    pub values: Vec<String>,
+}
+
+impl From<Page> for History {
+    fn from(page: Page) -> Self {
+        let changes = page.events.iter().map(PastChange::of).collect();
+        Self { changes, next: page.next, known_from: page.known_from }
+    }
+}
+
+impl PastChange {
+    /// The change that the store tells of.
+    pub(super) fn of(event: &Event) -> Self {
+        Self {
+            revision: event.revision,
+            time: moment(event.unix_seconds),
+            actor: event.actor.0.clone(),
+            zone: plain(event.zone.borrow()),
+            deed: match event.shape {
+                Shape::Create => Deed::Created,
+                Shape::Alter => Deed::Changed,
+                Shape::Delete => Deed::Deleted,
+            },
+            serial_before: event.serial_before,
+            serial_after: event.serial_after,
+            added: event.count.added,
+            altered: event.count.altered,
+            removed: event.count.removed,
+            set_count: event.set_count,
+            sets: event.sets.iter().map(|change| PastSet::of(event.zone.borrow(), change)).collect(),
+        }
+    }
+}
+
+impl PastSet {
+    fn of(apex: NameRef<'_>, change: &SetChange) -> Self {
+        let values = |set: &SetData| {
+            let values = set.rdatas.iter().map(|data| {
+                let mut text = String::new();
+                rdata::print(set.kind, data, &mut text);
+                text
+            });
+            PastValues { ttl: set.ttl, values: values.collect() }
+        };
+        Self {
+            name: relative(change.name.borrow(), apex),
+            kind: change.kind.to_string(),
+            before: change.before.as_ref().map(values),
+            after: change.after.as_ref().map(values),
+        }
+    }
+}
+
+/// An owner as seen from its zone: `www`, or `@` for the zone's own name.
+fn relative(name: NameRef<'_>, apex: NameRef<'_>) -> String {
+    if name == apex {
+        return "@".to_owned();
+    }
+    let (name, apex) = (name.to_string(), apex.to_string());
+    name.strip_suffix(&apex).unwrap_or(&name).trim_end_matches('.').to_owned()
+}
+
+/// Seconds since 1970 as `2026-11-21T15:04:05Z` (RFC 3339); the calendar goes back to a year that begins in March, so that
+/// leap days stand at its end.
+fn moment(unix_seconds: u64) -> String {
+    const ERA: u64 = 146_097; // days of 400 years
+    let (days, rest) = (unix_seconds / 86_400 + 719_468, unix_seconds % 86_400);
+    let day_of_era = days % ERA;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = days / ERA * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_dates() {
+        let moments = [0, 951_782_399, 951_782_400, 951_868_800, 1_795_274_645, 4_107_542_400].map(moment);
+        assert_eq!(
+            moments,
+            [
+                "1970-01-01T00:00:00Z",
+                "2000-02-28T23:59:59Z",
+                "2000-02-29T00:00:00Z",
+                "2000-03-01T00:00:00Z",
+                "2026-11-21T15:24:05Z",
+                "2100-03-01T00:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn owners_are_seen_from_their_zone() {
+        let relative = |name: &str, apex: &str| {
+            let (name, apex) = (name.parse::<crate::wire::Name>().unwrap(), apex.parse::<crate::wire::Name>().unwrap());
+            relative(name.borrow(), apex.borrow())
+        };
+        assert_eq!(relative("example.org", "example.org"), "@");
+        assert_eq!(relative("a.b.example.org", "example.org"), "a.b");
+        assert_eq!(relative("org", "."), "org");
+        assert_eq!(relative("a\\.example.example", "example"), "a\\.example");
+    }
+}
