@@ -32,6 +32,9 @@
 //! **A zone file.** [`zone::text::read`] → [`zone::Draft`] → [`zone::Zone::build`], which tells every fault at once →
 //! [`store::Change::PutZone`] → [`store::Store::commit`].
 //!
+//! **A record by the API.** The body is read into steps, every wrong value told at once → [`store::Change::Decide`], whose
+//! function makes an [`zone::Edit`] of the zone when the change's turn comes → [`store::Store::commit`].
+//!
 //! **A change.** [`store::Store::commit`] hands it to the one writer thread, which applies a batch of changes, appends them to the
 //! journal, syncs once, publishes the new [`store::Snapshot`] and answers. When `commit` returns, the change
 //! survives a power cut and every transport answers it. sled is brought up to date behind it.

@@ -125,7 +125,7 @@ pub enum Zone {
         /// The full names of its name servers, the primary first
         #[arg(long = "name-server", value_name = "NAME", value_parser = zone_name, required = true, num_args = 1..)]
         name_servers: Vec<Name>,
-        /// Whom to write to about the zone; by default hostmaster@ZONE
+        /// Whom to write to about the zone [default: hostmaster at the zone]
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
         /// Only say what would change
