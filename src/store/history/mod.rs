@@ -39,6 +39,8 @@ pub struct History {
     snapshots: Arc<ArcSwap<Snapshot>>,
     /// By the segment's first revision.
     outlines: Mutex<BTreeMap<u64, Outline>>,
+    /// [`PAGE_READS_MAX`]; tests take less.
+    page_reads_max: u64,
 }
 
 /// Some places of a segment.
@@ -122,13 +124,13 @@ impl std::error::Error for HistoryFault {}
 
 impl History {
     pub(super) fn new(directory: PathBuf, snapshots: Arc<ArcSwap<Snapshot>>) -> Self {
-        Self { directory, snapshots, outlines: Mutex::default() }
+        Self { directory, snapshots, outlines: Mutex::default(), page_reads_max: PAGE_READS_MAX }
     }
 
     /// The newest changes before a revision.
     pub fn page(&self, wanted: &Wanted<'_>) -> Result<Page, HistoryFault> {
         let mut back = self.back(wanted.before)?;
-        let (mut events, mut budget) = (Vec::new(), PAGE_READS_MAX);
+        let (mut events, mut budget) = (Vec::new(), self.page_reads_max);
         let mut next = None;
         while events.len() < wanted.limit && budget > 0 {
             let Some(stretch) = back.step()? else { break };

@@ -119,6 +119,31 @@ fn pages_follow_each_other_over_many_segments_and_a_restart() {
     }
 }
 
+/// Looking for a zone that seldom changes, a page comes back early rather than late, and the next one goes on.
+#[test]
+fn a_page_reads_only_so_much() {
+    let place = tempfile::tempdir().unwrap();
+    let store = open(place.path(), 1);
+    put(&store, "two.example", 1, &[]);
+    put(&store, "one.example", 1, &[]);
+    for i in 0..10 {
+        text(&store, "a", Some(&format!("text {i}")));
+    }
+    let history = History::new(place.path().join("data/journal"), store.snapshots());
+    let history = History { page_reads_max: 600, ..history }; // a few segments
+    let (mut pages, mut before) = (Vec::new(), None);
+    loop {
+        let page = history.page(&Wanted { zone: Some(apex("two.example").borrow()), before, limit: 5 }).unwrap();
+        pages.push(revisions(&page));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert!(pages.len() > 2 && pages.last() == Some(&vec![1]), "{pages:?}");
+    assert!(pages.iter().rev().skip(1).all(Vec::is_empty), "{pages:?}");
+}
+
 #[test]
 fn what_was_pruned_is_not_known_and_says_so() {
     let place = tempfile::tempdir().unwrap();
