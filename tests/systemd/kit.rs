@@ -51,7 +51,7 @@ impl Machine {
         let address = udp[0].local_addr().unwrap();
         let machine = Self { home, udp, tcp, admin, notify, address };
         machine.write("home.example.zone", ZONE);
-        let settings = "[store]\ndirectory = \"data\"\n[dns]\nworkers = 1\n[admin]\nsocket = ";
+        let settings = "[store]\ndirectory = \"data\"\n[dns]\nworkers = 2\n[admin]\nsocket = ";
         machine.write("freehold.toml", &format!("{settings}{:?}\n", machine.path("admin.socket")));
         // Nobody listens at the admin socket yet, so this one goes to the store itself.
         machine.write("import.toml", "[store]\ndirectory = \"data\"\n");
@@ -223,7 +223,7 @@ pub(crate) fn question(id: u16) -> Vec<u8> {
 }
 
 /// Whether this is the right answer to [`question`].
-pub(crate) fn is_answer(reply: &[u8], id: u16) -> bool {
+fn is_answer(reply: &[u8], id: u16) -> bool {
     reply.len() > 12 && reply[..2] == id.to_be_bytes() && reply[3] & 15 == 0 && reply.ends_with(&[192, 0, 2, 1])
 }
 
@@ -241,8 +241,13 @@ pub(crate) fn ask_udp(socket: &UdpSocket, id: u16) {
     hear_udp(socket, id);
 }
 
-/// Waits for an answer. A wait that a signal or a debugger breaks off goes on: nothing is asked again.
+/// Waits for the answer with this ID.
 pub(crate) fn hear_udp(socket: &UdpSocket, id: u16) {
+    assert_eq!(hear_any(socket), id);
+}
+
+/// Waits for an answer; its ID. A wait that a signal or a debugger breaks off goes on: nothing is asked again.
+pub(crate) fn hear_any(socket: &UdpSocket) -> u16 {
     let mut reply = [0; 512];
     let size = loop {
         match socket.recv(&mut reply) {
@@ -250,7 +255,9 @@ pub(crate) fn hear_udp(socket: &UdpSocket, id: u16) {
             heard => break heard.expect("an answer over UDP"),
         }
     };
+    let id = u16::from_be_bytes([reply[0], reply[1]]);
     assert!(is_answer(&reply[..size], id));
+    id
 }
 
 /// Asks once over a TCP connection of its own. A connection that is closed without an answer is an error.
