@@ -3,7 +3,7 @@
 //! Reading finds every wrong value at once. The edit is made on the writer's thread, of the zone as it is then, so that
 //! adding and removing lose nothing of what others do at the same time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::api::Problem;
 use crate::api::extract;
@@ -109,19 +109,40 @@ pub(in crate::api) fn read_ttl(seconds: u64) -> Result<u32, Fault> {
 
 // ----- Deciding -------------------------------------------------------------------------------------------
 
+/// A set while steps are made: each costs what it brings, not what the set holds, for others wait meanwhile.
+struct Draft {
+    ttl: u32,
+    rdatas: BTreeSet<Box<[u8]>>,
+}
+
+impl Draft {
+    fn of(set: Set<'_>) -> Self {
+        Self { ttl: set.ttl(), rdatas: set.rdatas().map(Into::into).collect() }
+    }
+
+    fn finish(self, kind: Kind) -> SetData {
+        SetData { kind, ttl: self.ttl, rdatas: self.rdatas.into_iter().collect() }
+    }
+}
+
 /// What the steps, one after the other, make of the zone's sets.
 pub(super) fn edit(zone: &Zone, steps: &[Step]) -> Result<Edit, Refused> {
-    let mut edits: Vec<SetEdit> = Vec::with_capacity(steps.len());
+    let mut drafts: Vec<(&Name, Kind, Option<Draft>)> = Vec::with_capacity(steps.len());
     let mut places = HashMap::new();
     for step in steps {
         let place = *places.entry((&step.name, step.kind)).or_insert_with(|| {
-            let after = find(zone, &step.name, step.kind).map(Set::to_data);
-            edits.push(SetEdit { name: step.name.clone(), kind: step.kind, after });
-            edits.len() - 1
+            drafts.push((&step.name, step.kind, find(zone, &step.name, step.kind).map(Draft::of)));
+            drafts.len() - 1
         });
-        edits[place].after = after(zone, step, edits[place].after.take())?;
+        let draft = &mut drafts[place].2;
+        *draft = after(zone, step, draft.take())?;
     }
-    Ok(Edit { sets: edits })
+    let edit = |(name, kind, draft): (&Name, Kind, Option<Draft>)| SetEdit {
+        name: name.clone(),
+        kind,
+        after: draft.map(|draft| draft.finish(kind)),
+    };
+    Ok(Edit { sets: drafts.into_iter().map(edit).collect() })
 }
 
 /// A set of a zone.
@@ -129,23 +150,25 @@ pub(super) fn find<'z>(zone: &'z Zone, name: &Name, kind: Kind) -> Option<Set<'z
     zone.node(name.borrow())?.set(kind)
 }
 
-fn after(zone: &Zone, step: &Step, now: Option<SetData>) -> Result<Option<SetData>, Refused> {
-    let ttl = || step.ttl.or(now.as_ref().map(|set| set.ttl)).unwrap_or_else(|| default_ttl(zone));
-    let mut rdatas = match (step.action, &now) {
-        (Action::Put, _) | (Action::Add, None) => return Ok(Some(SetData::new(step.kind, ttl(), step.rdatas.clone()))),
-        (Action::Remove | Action::Delete, None) => return Err(no_set(zone, &step.name, step.kind)),
-        (Action::Delete, Some(_)) => return Ok(None),
-        (Action::Add | Action::Remove, Some(now)) => now.rdatas.clone(),
-    };
-    if step.action == Action::Add {
-        rdatas.extend(step.rdatas.iter().cloned());
-    } else {
-        for gone in &step.rdatas {
-            let at = rdatas.iter().position(|data| data == gone).ok_or_else(|| no_value(step, gone))?;
-            rdatas.remove(at);
+fn after(zone: &Zone, step: &Step, now: Option<Draft>) -> Result<Option<Draft>, Refused> {
+    let ttl = step.ttl.or(now.as_ref().map(|draft| draft.ttl)).unwrap_or_else(|| default_ttl(zone));
+    match (step.action, now) {
+        (Action::Put, _) | (Action::Add, None) => {
+            Ok(Some(Draft { ttl, rdatas: step.rdatas.iter().cloned().collect() }))
         }
+        (Action::Add, Some(mut draft)) => {
+            draft.rdatas.extend(step.rdatas.iter().cloned());
+            Ok(Some(Draft { ttl, ..draft }))
+        }
+        (Action::Remove, Some(mut draft)) => {
+            if let Some(missing) = step.rdatas.iter().find(|data| !draft.rdatas.remove(*data)) {
+                return Err(no_value(step, missing));
+            }
+            Ok((!draft.rdatas.is_empty()).then_some(draft))
+        }
+        (Action::Delete, Some(_)) => Ok(None),
+        (Action::Remove | Action::Delete, None) => Err(no_set(zone, &step.name, step.kind)),
     }
-    Ok((!rdatas.is_empty()).then(|| SetData::new(step.kind, ttl(), rdatas)))
 }
 
 /// The TTL of a new set: that of the zone's SOA record, which in a zone file is what `$TTL` says.
