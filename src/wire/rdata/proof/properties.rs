@@ -1,7 +1,7 @@
 //! What is true of every type of the table, of random data, and in the eyes of an independent decoder.
 
 use hickory_proto::rr::{RData, RecordType};
-use hickory_proto::serialize::binary::{BinDecoder, BinEncodable, BinEncoder, Restrict};
+use hickory_proto::serialize::binary::{BinDecoder, BinEncodable, BinEncoder, NameEncoding, Restrict};
 use proptest::prelude::*;
 
 use super::random::{Dice, rdata};
@@ -43,7 +43,7 @@ fn through_hickory(kind: Kind, rdata: &[u8]) -> Result<Vec<u8>, String> {
     }
     let mut encoded = Vec::new();
     let mut encoder = BinEncoder::new(&mut encoded);
-    encoder.set_canonical_form(false);
+    encoder.set_name_encoding(NameEncoding::Uncompressed); // two names of an SOA may share their ends
     decoded.emit(&mut encoder).map_err(|error| error.to_string())?;
     Ok(encoded)
 }
