@@ -115,3 +115,24 @@ proptest! {
         }
     }
 }
+
+/// The longest question, the longest identity and a cookie together are more than 512 octets: the identity gives way.
+#[test]
+fn the_longest_identity_never_makes_a_reply_too_long() {
+    let settings = Settings { identity: Some("i".repeat(255)), ..Settings::default() };
+    let policy = Policy::new(&settings, &[1; 16]);
+    let label = [&[63][..], &[b'a'; 63]].concat();
+    let name = [&label[..], &label, &label, &[47], &[b'a'; 47], b"\x04home\x07example\0"].concat();
+    assert_eq!(name.len(), 254);
+    let head = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    let options = [&[0, 3, 0, 0, 0, 10, 0, 8][..], &[7; 8]].concat(); // NSID, and a client's cookie
+    let opt = [&[0, 0, 41, 2, 0, 0, 0, 0, 0, 0, options.len() as u8][..], &options].concat();
+    let packet = [&head[..], &name, &[0, 1, 0, 1], &opt].concat();
+    let mut buffer = [0; 1232];
+    let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
+    let verdict = respond(&packet, peer, Moment::now(), &WORLD.0, &policy, &Stats::default(), &mut buffer);
+    let Verdict::Reply(size) = verdict else { panic!("no reply") };
+    assert!(size <= 512, "{size} octets");
+    let message = Message::from_bytes(&buffer[..size]).expect("hickory reads it");
+    assert!(message.edns.is_some_and(|edns| edns.option(hickory_proto::rr::rdata::opt::EdnsCode::Cookie).is_some()));
+}

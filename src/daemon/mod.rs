@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::zone::Zone;
 
 mod alive;
+mod descriptors;
 mod develop;
 mod logging;
 mod passed;

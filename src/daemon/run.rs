@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, develop, secret, systemd};
+use super::{Failure, Hands, descriptors, develop, secret, systemd};
 use crate::api;
 use crate::api::system_reason;
 use crate::dns;
@@ -29,6 +29,7 @@ const ADMIN_STOP_TIME_MAX: Duration = Duration::from_secs(3);
 pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), Failure> {
     let log = logging::start(loaded.settings.log);
     let passed = passed::take()?; // before there are threads
+    descriptors::allow_many();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

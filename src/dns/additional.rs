@@ -70,8 +70,8 @@ pub(super) fn of_answer(
             continue;
         }
         let owner = match target_spot {
-            _ if name.same(key.name()) => Owner::whole(name, spot),
-            Some(spot) => Owner::whole(name, spot),
+            _ if name.same(key.name()) => Owner::at(name, spot),
+            Some(spot) => Owner::at(name, spot),
             None => {
                 Owner { name, spot: spot.ancestor(zone.apex().as_bytes().len()), shared: zone.apex().as_bytes().len() }
             }
@@ -101,8 +101,7 @@ pub(super) fn glue(reply: &mut Reply<'_>, zone: &Zone, cut: &Node, servers: Set<
             if name.is_within(cut.name()) != needed || !name.is_within(zone.apex()) {
                 continue;
             }
-            let shared = name.as_bytes().len();
-            let owner = Owner { name, spot, shared };
+            let owner = Owner { name, spot, shared: name.as_bytes().len() };
             let written = addresses(reply, zone.node(Key::new(name).name()), owner);
             match written {
                 Err(Full) if needed => return reply.set_truncated(),

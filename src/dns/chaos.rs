@@ -21,7 +21,7 @@ pub(super) fn answer(reply: &mut Reply<'_>, query: &Query<'_>, policy: &Policy) 
     rdata[0] = text.len() as u8;
     rdata[1..=text.len()].copy_from_slice(text);
     let record = Data { rdata: &rdata[..=text.len()], hints: &[], name_at: 0 };
-    let owner = Owner::whole(query.key.name(), Spot::question(query.key.name()));
+    let owner = Owner::at(query.key.name(), Spot::question(query.key.name()));
     let fixed = [0, 16, 0, 3, 0, 0, 0, 0];
     if reply.put_set(Section::Answer, owner, &fixed, [record].into_iter(), &mut |_| ()).is_err() {
         reply.set_truncated();

@@ -6,7 +6,7 @@
 
 use crate::store::Snapshot;
 use crate::wire::edns::{Edns, Opt};
-use crate::wire::query::{Header, Query, Unreadable};
+use crate::wire::query::{HEADER_SIZE, Header, Query, Unreadable};
 use crate::wire::{Key, Kind, Rcode, Reply};
 
 use super::cookie::CookieState;
@@ -97,7 +97,8 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     fn answer(&self, cookie: CookieState, snapshot: &Snapshot, buffer: &mut [u8]) -> usize {
-        let mut opt = self.query.edns.map(|edns| self.opt(&edns, cookie));
+        let room = self.size_max().saturating_sub(HEADER_SIZE + self.query.question.len());
+        let mut opt = self.query.edns.map(|edns| self.opt(&edns, cookie).within(room));
         let reserved = opt.map_or(0, |opt| opt.size());
         let mut reply = Reply::new(buffer, self.query.question, self.size_max(), reserved);
         let rcode = match self.fault(cookie) {

@@ -71,7 +71,7 @@ impl Part<'_, '_, '_> {
 
     fn answer(&mut self, key: &Key, set: Set<'_>) -> Step {
         let mut spots = Spots::default();
-        let owner = Owner::whole(key.name(), self.spot);
+        let owner = Owner::at(key.name(), self.spot);
         match put(self.reply, Section::Answer, owner, set, &mut spots) {
             Ok(()) => additional::of_answer(self.reply, self.zone, self.hash, (key, self.spot), set, &spots),
             Err(Full) => self.reply.set_truncated(),
@@ -81,7 +81,7 @@ impl Part<'_, '_, '_> {
 
     fn alias(&mut self, key: &Key, set: Set<'_>) -> Step {
         let mut spots = Spots::default();
-        let owner = Owner::whole(key.name(), self.spot);
+        let owner = Owner::at(key.name(), self.spot);
         let written = put(self.reply, Section::Answer, owner, set, &mut spots);
         let target = set.rdatas().next().and_then(Key::read);
         match (written, target, spots.first()) {
@@ -94,7 +94,7 @@ impl Part<'_, '_, '_> {
     /// The DNAME, and the CNAME it stands for at this name (RFC 6672, section 3.1).
     fn redirect(&mut self, key: &Key, set: Set<'_>, depth: usize) -> Step {
         let owner = key.ancestor(depth);
-        let owner = Owner::end_of(owner, self.spot);
+        let owner = Owner::at(owner, self.spot);
         if put(self.reply, Section::Answer, owner, set, &mut Spots::default()).is_err() {
             return self.truncated();
         }
@@ -105,7 +105,7 @@ impl Part<'_, '_, '_> {
         let [t1, t2, t3, t4] = set.ttl().to_be_bytes();
         let record = Data { rdata: target.name().as_bytes(), hints: &[hint], name_at: 0 };
         let mut spot = None;
-        let owner = Owner::whole(key.name(), self.spot);
+        let owner = Owner::at(key.name(), self.spot);
         let fixed = [0, 5, 0, 1, t1, t2, t3, t4];
         let told = &mut |at| spot = Some(at);
         match self.reply.put_set(Section::Answer, owner, &fixed, [record].into_iter(), told) {
@@ -121,7 +121,7 @@ impl Part<'_, '_, '_> {
         }
         let Some(set) = cut.set(Kind::NS) else { return Step::Done(Rcode::NOERROR) };
         let mut spots = Spots::default();
-        let owner = Owner::end_of(cut.name(), self.spot);
+        let owner = Owner::at(cut.name(), self.spot);
         match put(self.reply, Section::Authority, owner, set, &mut spots) {
             Ok(()) => additional::glue(self.reply, self.zone, cut, set, &spots),
             Err(Full) => self.reply.set_truncated(),
@@ -136,7 +136,7 @@ impl Part<'_, '_, '_> {
             set.rdatas().next().and_then(|data| data.last_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
         let mut fixed = *set.fixed();
         fixed[4..].copy_from_slice(&set.ttl().min(minimum).to_be_bytes());
-        let owner = Owner::end_of(self.zone.apex(), self.spot);
+        let owner = Owner::at(self.zone.apex(), self.spot);
         if self.reply.put_set(Section::Authority, owner, &fixed, data_of(set), &mut |_| ()).is_err() {
             self.reply.set_truncated();
         }

@@ -73,6 +73,13 @@ pub struct Opt<'a> {
 const OPT_SIZE: usize = 11;
 
 impl Opt<'_> {
+    /// The same without the server's identity where that leaves too little room, an extended error included: all else
+    /// together always fits behind the longest question.
+    pub fn within(self, room: usize) -> Self {
+        let largest = Self { error: Some(0), ..self };
+        Self { nsid: self.nsid.filter(|_| largest.size() <= room), ..self }
+    }
+
     /// Octets of the record.
     pub fn size(&self) -> usize {
         OPT_SIZE

@@ -106,8 +106,7 @@ impl From<JournalFault> for HistoryFault {
 impl fmt::Display for HistoryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown { revision, known_from, newest } if revision > newest => {
-                let _ = known_from;
+            Self::Unknown { revision, newest, .. } if revision > newest => {
                 write!(f, "there is no revision {revision} yet: the newest is {newest}")
             }
             Self::Unknown { revision, known_from, .. } => {

@@ -46,14 +46,9 @@ pub struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    /// A name that stands in the message.
-    pub fn whole(name: NameRef<'a>, spot: Spot) -> Self {
+    /// A name that stands in the message, itself or as the end of the name at `spot`.
+    pub fn at(name: NameRef<'a>, spot: Spot) -> Self {
         Self { name, spot: Some(spot), shared: name.as_bytes().len() }
-    }
-
-    /// A name that stands in the message as the end of another.
-    pub fn end_of(name: NameRef<'a>, other: Spot) -> Self {
-        Self { name, spot: Some(other), shared: name.as_bytes().len() }
     }
 }
 
@@ -136,7 +131,7 @@ impl<'b> Reply<'b> {
         let (mut count, mut owner, mut previous) = (0, owner, None);
         for record in records {
             let spot = self.put_name(owner.name, owner.spot, owner.shared)?;
-            owner = Owner::whole(owner.name, spot);
+            owner = Owner::at(owner.name, spot);
             self.put(fixed)?;
             let size_at = self.at;
             self.put(&[0, 0])?;

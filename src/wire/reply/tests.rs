@@ -63,7 +63,7 @@ fn a_set_goes_in_whole_or_not_at_all() {
     let mut buffer = [0; 512];
     let owner = name("www.example.org");
     let question = [owner.as_bytes(), &[0, 1, 0, 1]].concat();
-    let at = Owner::whole(owner.borrow(), Spot::question(owner.borrow()));
+    let at = Owner::at(owner.borrow(), Spot::question(owner.borrow()));
     let fixed = [0, 1, 0, 1, 0, 0, 0, 60];
     let record = Data { rdata: &[192, 0, 2, 1], hints: &[], name_at: 0 };
     let space = 512 - 12 - question.len();
@@ -86,7 +86,7 @@ fn name_servers_share_what_the_owner_does_not() {
     let servers = [name("ns1.provider.net"), name("ns2.provider.net")];
     let records = servers.iter().map(|server| Data { rdata: server.as_bytes(), hints: &[1], name_at: 0 });
     let mut reply = Reply::new(&mut buffer, &question, 512, 0);
-    let at = Owner::whole(owner.borrow(), Spot::question(owner.borrow()));
+    let at = Owner::at(owner.borrow(), Spot::question(owner.borrow()));
     let mut told = Vec::new();
     let fixed = [0, 2, 0, 1, 0, 0, 0, 60];
     reply.put_set(Section::Answer, at, &fixed, records, &mut |spot| told.push(spot)).unwrap();
