@@ -10,9 +10,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli::Arguments { options, command } = cli::Arguments::read();
-    let mut chosen = daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() };
+    let (config, data) = (options.config.clone(), options.data.clone());
+    let mut chosen = daemon::Chosen { config, data, ..daemon::Chosen::default() };
     if let cli::Command::Serve(serve) = &command {
         chosen.listen.clone_from(&serve.listen);
+        chosen.admin.clone_from(&serve.admin_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
     cli::run(&command, &options, &|| match daemon::load(&chosen) {

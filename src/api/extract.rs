@@ -9,7 +9,9 @@ use axum::http::{StatusCode, header};
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::listen::TooSlow;
 use super::{BODY_SIZE_MAX, Problem};
+use crate::limits::JSON_DEPTH_MAX;
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Fault, text};
 
@@ -169,10 +171,35 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::content_type(&kind, JSON));
         }
         let octets = Bytes::from_request(request, state).await.map_err(|fault| unread(&fault))?;
+        if json_depth(&octets) > JSON_DEPTH_MAX {
+            let detail = format!("the body has more than {JSON_DEPTH_MAX} arrays and objects one in another");
+            return Err(Problem::bad_request(detail, "docs/records.md shows every body"));
+        }
         serde_json::from_slice(&octets).map(Self).map_err(|fault| {
             Problem::bad_request(format!("the body is not understood: {fault}"), "docs/records.md shows every body")
         })
     }
+}
+
+/// How many arrays and objects stand one in another, at most. Told before anything is read, for a reader keeps count on
+/// its stack.
+fn json_depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for octet in text {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => (),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+    }
+    deepest
 }
 
 fn unread(fault: &BytesRejection) -> Problem {
@@ -182,6 +209,7 @@ fn unread(fault: &BytesRejection) -> Problem {
             let hint = "make several changes of it, or send the whole zone as a file";
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail, hint)
         }
+        _ if TooSlow::caused(fault) => Problem::too_slow("the body did not get on"),
         _ => Problem::bad_request(format!("the request broke off: {fault}"), "send it again"),
     }
 }
@@ -202,5 +230,19 @@ impl<S: Send + Sync> FromRequestParts<S> for DryRun {
                 Err(Problem::bad_request(detail, "this endpoint takes dry_run=1 and nothing else"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_that_of_arrays_and_objects_outside_of_texts() {
+        let depth = |text: &str| json_depth(text.as_bytes());
+        assert_eq!(depth(r#"{"ttl": 300, "values": ["a", "b"]}"#), 2);
+        assert_eq!(depth(r#"["[[[[", "\"[[[[", "\\", [1], [2]]"#), 2);
+        assert_eq!(depth("]]]][["), 2);
+        assert_eq!(depth("1"), 0);
     }
 }

@@ -153,6 +153,12 @@ impl Problem {
         Self { current: current.map(Into::into), ..problem }
     }
 
+    /// 408: what the client sends does not come.
+    pub(super) fn too_slow(detail: &str) -> Self {
+        let (status, hint) = (StatusCode::REQUEST_TIMEOUT, "send it again, over a better line if there is one");
+        Self::new(status, "too-slow", "The request is too slow", detail.to_owned(), hint)
+    }
+
     /// 415: `wanted` is the only content type that is taken here.
     pub(super) fn content_type(found: &str, wanted: &str) -> Self {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;

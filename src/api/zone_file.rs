@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, ZoneName};
+use super::listen::TooSlow;
 use super::tag::{self, Conditions};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
@@ -83,9 +84,8 @@ fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
 async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
     let limit = usize::try_from(size_max).unwrap_or(usize::MAX);
     let Ok(read) = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, limit).collect()).await else {
-        let status = StatusCode::REQUEST_TIMEOUT;
         let detail = format!("the zone file did not arrive within {} s", BODY_TIME_MAX.as_secs());
-        return Err(Problem::new(status, "too-slow", "The request is too slow", detail, "send it again"));
+        return Err(Problem::too_slow(&detail));
     };
     match read {
         Ok(whole) => Ok(whole.to_bytes().into()),
@@ -95,6 +95,7 @@ async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
             let hint = "raise zone_file_size_max below [admin] in the settings file";
             Err(Problem::new(status, "too-large", "The request is too large", detail, hint))
         }
+        Err(fault) if TooSlow::caused(&*fault) => Err(Problem::too_slow("the zone file did not get on")),
         Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
     }
 }

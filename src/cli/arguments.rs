@@ -110,6 +110,9 @@ pub struct Serve {
     /// Answer DNS here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin_listen: Vec<SocketAddr>,
 }
 
 /// What to do with zones.
