@@ -18,6 +18,7 @@
 //! | ground | [`limits`]             | every fixed bound, with its reason                                   |
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
+//! |        | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
@@ -55,6 +56,7 @@
 //!
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod access;
 pub mod api;
 pub mod cli;
 pub mod daemon;
