@@ -19,6 +19,7 @@
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
 //! | 1      | [`cert`]               | certificates and keys as values, and the built-in CA                 |
+//! |        | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
@@ -56,6 +57,7 @@
 //!
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod access;
 pub mod api;
 pub mod cert;
 pub mod cli;
