@@ -18,7 +18,8 @@
 //! | ground | [`limits`]             | every fixed bound, with its reason                                   |
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
-//! |        | [`route`]              | which host and path lead to which app                                |
+//! | 1      | [`route`]              | which host and path lead to which app                                |
+//! | 1      | [`cert`]               | certificates and keys as values, and the built-in CA                 |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
@@ -57,6 +58,7 @@
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
 pub mod api;
+pub mod cert;
 pub mod cli;
 pub mod daemon;
 pub mod dns;

@@ -32,6 +32,7 @@ pub struct Route {
     host: Host,
     path: PathPrefix,
     target: Target,
+    plain_http: bool,
     id: Box<str>,
 }
 
@@ -48,6 +49,8 @@ struct Written {
     redirect: Option<Redirect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     folder: Option<Folder>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    plain_http: bool,
 }
 
 fn root() -> String {
@@ -59,7 +62,12 @@ impl Route {
     pub fn new(host: Host, path: PathPrefix, target: Target) -> Result<Self, Fault> {
         target.check()?;
         let id = format!("{host}{path}").into();
-        Ok(Self { host, path, target, id })
+        Ok(Self { host, path, target, plain_http: false, id })
+    }
+
+    /// The same route, open or closed to plain HTTP.
+    pub fn with_plain_http(self, plain_http: bool) -> Self {
+        Self { plain_http, ..self }
     }
 
     /// The host it is for.
@@ -77,6 +85,12 @@ impl Route {
         &self.target
     }
 
+    /// Whether requests over plain HTTP are served as well, instead of being sent on to HTTPS: for devices that know no
+    /// TLS, and behind a proxy that ends it.
+    pub fn plain_http(&self) -> bool {
+        self.plain_http
+    }
+
     /// Host and path in one word, such as `app.example.com/api`: no two routes have the same.
     pub fn id(&self) -> &str {
         &self.id
@@ -87,21 +101,22 @@ impl TryFrom<Written> for Route {
     type Error = Fault;
 
     fn try_from(written: Written) -> Result<Self, Fault> {
-        let Written { host, path, apps, redirect, folder } = written;
+        let Written { host, path, apps, redirect, folder, plain_http } = written;
         let mut targets =
             [apps.map(Target::Apps), redirect.map(Target::Redirect), folder.map(Target::Folder)].into_iter().flatten();
         let (Some(target), None) = (targets.next(), targets.next()) else {
             let message = format!("the route of {host:?} needs one target");
             return Err(Fault::new(message, "give it either \"apps\" or \"redirect\" or \"folder\""));
         };
-        Self::new(Host::parse(&host)?, PathPrefix::parse(&path)?, target)
+        Ok(Self::new(Host::parse(&host)?, PathPrefix::parse(&path)?, target)?.with_plain_http(plain_http))
     }
 }
 
 impl From<Route> for Written {
     fn from(route: Route) -> Self {
         let (host, path) = (route.host.as_str().into(), written_path(&route.path));
-        let mut written = Self { host, path, apps: None, redirect: None, folder: None };
+        let plain_http = route.plain_http;
+        let mut written = Self { host, path, apps: None, redirect: None, folder: None, plain_http };
         match route.target {
             Target::Apps(apps) => written.apps = Some(apps),
             Target::Redirect(redirect) => written.redirect = Some(redirect),
@@ -130,7 +145,7 @@ mod tests {
             r#"{"host":"app.example.com","path":"/","apps":[{"url":"http://127.0.0.1:3000"}]}"#,
             r#"{"host":"*.example.com","path":"/api","apps":[{"url":"https://a"},{"url":"unix:/run/b","drained":true}]}"#,
             r#"{"host":"old.example.com","path":"/a%25b","redirect":{"url":"https://new.example.com","status":301,"keep_path":true}}"#,
-            r#"{"host":"www.example.com","path":"/","folder":{"path":"/srv/www","index":["index.html"],"fallback":"index.html","listing":false}}"#,
+            r#"{"host":"www.example.com","path":"/","folder":{"path":"/srv/www","index":["index.html"],"fallback":"index.html","listing":false},"plain_http":true}"#,
         ] {
             assert_eq!(serde_json::to_string(&read(json).unwrap()).unwrap(), json);
         }
