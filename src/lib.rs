@@ -18,6 +18,7 @@
 //! | ground | [`limits`]             | every fixed bound, with its reason                                   |
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
+//! | 1      | [`route`]              | which host and path lead to which app                                |
 //! | 1      | [`cert`]               | certificates and keys as values, and the built-in CA                 |
 //! |        | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
@@ -64,6 +65,7 @@ pub mod cli;
 pub mod daemon;
 pub mod dns;
 pub mod limits;
+pub mod route;
 pub mod store;
 pub mod wire;
 pub mod zone;
