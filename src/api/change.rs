@@ -18,18 +18,44 @@ pub(super) struct Made {
     pub(super) dry_run: bool,
 }
 
-/// Makes a change, or only tries it: a dry run takes the same way up to the last step. Blocks: for a blocking thread.
-pub(super) fn make(store: &Store, apex: &Name, change: Change, dry_run: bool, actor: Actor) -> Result<Made, Problem> {
-    if !dry_run {
-        let done = store.commit(change, actor).map_err(|refused| refusal(&refused))?;
-        return Ok(Made { done, dry_run });
-    }
+/// Makes a change, or only tries it. For changes of single sets, which cost little beside the wait for the disk.
+pub(super) async fn make(
+    store: &Store,
+    apex: &Name,
+    change: Change,
+    dry_run: bool,
+    actor: Actor,
+) -> Result<Made, Problem> {
+    let made = match dry_run {
+        true => attempt(store, apex, &change),
+        false => store.commit(change, actor).await.map(|done| Made { done, dry_run }),
+    };
+    made.map_err(|refused| refusal(&refused))
+}
+
+/// As [`make`], on a thread that may wait: for changes of whole zones, which are much work on either side of the commit.
+pub(super) fn make_blocking(
+    store: &Store,
+    apex: &Name,
+    change: Change,
+    dry_run: bool,
+    actor: Actor,
+) -> Result<Made, Problem> {
+    let made = match dry_run {
+        true => attempt(store, apex, &change),
+        false => store.commit_blocking(change, actor).map(|done| Made { done, dry_run }),
+    };
+    made.map_err(|refused| refusal(&refused))
+}
+
+/// A dry run takes the same way as a change, up to the last step.
+fn attempt(store: &Store, apex: &Name, change: &Change) -> Result<Made, Refused> {
     let snapshot = store.snapshot();
-    let tried = snapshot.after(&change).map_err(|refused| refusal(&refused))?;
+    let tried = snapshot.after(change)?;
     let (before, after) = (snapshot.zones.get(apex.borrow()).cloned(), tried.zones.get(apex.borrow()).cloned());
     let serial = after.as_ref().map(|zone| zone.serial());
     let (revision, changed) = (snapshot.revision, tried.revision != snapshot.revision);
-    Ok(Made { done: Done { revision, serial, before, after, changed }, dry_run })
+    Ok(Made { done: Done { revision, serial, before, after, changed }, dry_run: true })
 }
 
 /// The change, if the conditions hold for the zone when its turn comes.

@@ -139,7 +139,7 @@ pub(super) async fn undo(
     let revision = which(&headers, body)?;
     blocking(move || {
         let change = admin.store.history().undo(&apex, revision).map_err(|cannot| refusal(&cannot))?;
-        let made = change::make(&admin.store, &apex, change, dry_run, caller.actor())?;
+        let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;
         Ok(Json(made.report(&apex)))
     })
     .await

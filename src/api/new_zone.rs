@@ -46,7 +46,7 @@ pub(super) async fn create(
             Some(_) => Err(Refused::Present(format!("the zone {name}"))),
             None => Ok(Change::PutZone { zone: Arc::clone(&zone) }),
         });
-        let made = change::make(&admin.store, &apex, Change::Decide(decision), dry_run, actor)?;
+        let made = change::make_blocking(&admin.store, &apex, Change::Decide(decision), dry_run, actor)?;
         let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
         let report = ZoneChange { warnings, ..made.report(&apex) };
         Ok((status, tag::header(&tag), Json(report)).into_response())

@@ -67,7 +67,7 @@ fn import(
         return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
     };
     let change = change::on(conditions, apex, zone.record_count(), Change::PutZone { zone });
-    let made = change::make(&admin.store, apex, change, dry_run, actor)?;
+    let made = change::make_blocking(&admin.store, apex, change, dry_run, actor)?;
     Ok(ZoneChange { warnings, ..made.report(apex) })
 }
 

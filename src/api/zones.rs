@@ -40,7 +40,7 @@ pub(super) async fn delete(
     let conditions = Conditions::read(&headers)?;
     let change = change::on(conditions, &apex, 1, Change::DeleteZone { apex: apex.clone() });
     blocking(move || {
-        let made = change::make(&admin.store, &apex, change, dry_run, caller.actor())?;
+        let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;
         Ok(Json(made.report(&apex)))
     })
     .await

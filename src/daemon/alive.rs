@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, UdpSocket};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::dns;
@@ -119,10 +119,10 @@ impl Writer {
     pub(super) async fn answers(&mut self, time_max: Duration) -> bool {
         let store = Arc::clone(&self.store);
         let asked = self.asked.get_or_insert_with(|| {
-            spawn_blocking(move || {
+            tokio::spawn(async move {
                 let nothing = Change::EditZone { apex: Name::root(), edit: Edit { sets: Vec::new() } };
                 // Without such a zone it is refused; that is an answer too.
-                !matches!(store.commit(nothing, Actor("watchdog".into())), Err(Refused::Closed))
+                !matches!(store.commit(nothing, Actor("watchdog".into())).await, Err(Refused::Closed))
             })
         });
         let Ok(answered) = timeout(time_max, asked).await else { return false };

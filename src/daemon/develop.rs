@@ -22,9 +22,10 @@ pub(super) fn import(store: &Store, hands: &Hands) -> io::Result<()> {
     }
     for path in zone_files(Path::new(ZONES))? {
         let refused = match (hands.read_zone)(&path) {
-            Ok(zone) => {
-                store.commit(Change::PutZone { zone }, Actor("development".into())).err().map(|fault| fault.to_string())
-            }
+            Ok(zone) => store
+                .commit_blocking(Change::PutZone { zone }, Actor("development".into()))
+                .err()
+                .map(|fault| fault.to_string()),
             Err(shown) => Some(shown),
         };
         if let Some(refused) = refused {

@@ -5,11 +5,11 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::Sender;
 use tracing::{debug, warn};
 
 use super::backup;
@@ -50,7 +50,7 @@ pub(super) struct Follower {
     pub(super) medium: Medium,
     pub(super) settings: Settings,
     pub(super) shared: Arc<Shared>,
-    pub(super) writer: SyncSender<Message>,
+    pub(super) writer: Sender<Message>,
     /// The revision that sled has; `None` if it has to be written anew.
     pub(super) folded: Option<u64>,
     /// Revision and size of the last checkpoint.

@@ -38,12 +38,12 @@ mod undo;
 mod writer;
 
 use std::io;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
 
 pub use anything::decode_anything;
 pub use change::{Actor, Change, Decision, Done};
@@ -64,10 +64,13 @@ use pending::Pending;
 use reaper::Reaper;
 use writer::{Message, Request, Writer};
 
+/// How long the writer is given to make room in its queue for the word to stop.
+const STOP_RETRY_AFTER: Duration = Duration::from_millis(1);
+
 /// The open store. It is closed when it is dropped.
 pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
-    queue: SyncSender<Message>,
+    queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     history: History,
     running: Mutex<Option<Running>>,
@@ -151,24 +154,38 @@ impl Store {
         &self.history
     }
 
-    /// Makes a change. When this returns `Ok`, the change is on disk and served. It blocks until then, so an
-    /// asynchronous caller uses a thread that may wait.
-    pub fn commit(&self, change: Change, actor: Actor) -> Result<Done, Refused> {
-        let (answer, answered) = sync_channel(1);
+    /// Makes a change. When this is `Ok`, the change is on disk and served. Dropped before that, it may or may not happen.
+    pub async fn commit(&self, change: Change, actor: Actor) -> Result<Done, Refused> {
+        let (answer, answered) = oneshot::channel();
         let request = Message::Commit(Request { change, actor, answer });
-        self.queue.send(request).map_err(|_| Refused::Closed)?;
-        answered.recv().unwrap_or(Err(Refused::Closed))
+        self.queue.send(request).await.map_err(|_| Refused::Closed)?;
+        answered.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    /// As [`Store::commit`], for a thread that may wait; not to be called from a task.
+    pub fn commit_blocking(&self, change: Change, actor: Actor) -> Result<Done, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let request = Message::Commit(Request { change, actor, answer });
+        self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
+        answered.blocking_recv().unwrap_or(Err(Refused::Closed))
     }
 
     /// Finishes what is under way, brings sled up to date, and lets go of the directory. Closing twice is closing once.
     pub fn close(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(running) = running else { return };
-        let _ = self.queue.send(Message::Stop); // fails if the writer has ended already
+        stop(&self.queue);
         let _ = running.writer.join();
         self.shared.lock().closing = true;
         self.shared.wake();
         let _ = running.follower.join();
+    }
+}
+
+/// Tells the writer to finish, from any thread, a task's too: a full queue is tried again until the writer has made room.
+fn stop(queue: &mpsc::Sender<Message>) {
+    while let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(Message::Stop) {
+        std::thread::sleep(STOP_RETRY_AFTER);
     }
 }
 

@@ -6,11 +6,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::apply::{Touched, apply};
@@ -44,7 +45,7 @@ pub(super) enum Message {
 pub(super) struct Request {
     pub(super) change: Change,
     pub(super) actor: Actor,
-    pub(super) answer: SyncSender<Result<Done, Refused>>,
+    pub(super) answer: oneshot::Sender<Answer>,
 }
 
 impl Request {
@@ -71,20 +72,20 @@ pub(super) struct Writer {
 }
 
 /// The queue before the writer.
-pub(super) fn queue() -> (SyncSender<Message>, Receiver<Message>) {
-    sync_channel(QUEUE_MAX)
+pub(super) fn queue() -> (Sender<Message>, Receiver<Message>) {
+    mpsc::channel(QUEUE_MAX)
 }
 
 type Answer = Result<Done, Refused>;
 
 impl Writer {
-    pub(super) fn start(self, queue: Receiver<Message>) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run(&queue))
+    pub(super) fn start(self, mut queue: Receiver<Message>) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run(&mut queue))
     }
 
-    fn run(mut self, queue: &Receiver<Message>) {
+    fn run(mut self, queue: &mut Receiver<Message>) {
         let mut going = true;
-        while going && let Ok(message) = queue.recv() {
+        while going && let Some(message) = queue.blocking_recv() {
             let mut batch = Vec::new();
             let mut next = Some(message);
             while let Some(message) = next.take() {
@@ -109,7 +110,7 @@ impl Writer {
                     info!("the disk takes changes again");
                 }
                 for (request, answer) in batch.into_iter().zip(answers) {
-                    let _ = request.answer.try_send(answer); // a caller that has gone away is none of ours
+                    let _ = request.answer.send(answer); // a caller that has gone away is none of ours
                 }
             }
             Err(fault) => {
@@ -127,7 +128,7 @@ impl Writer {
             error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
         }
         for request in batch {
-            let _ = request.answer.try_send(Err(Refused::not_saved(fault)));
+            let _ = request.answer.send(Err(Refused::not_saved(fault)));
         }
     }
 

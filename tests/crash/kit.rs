@@ -83,7 +83,7 @@ fn said(zone: &Zone, owner: &str) -> Option<u64> {
 }
 
 pub(crate) fn commit(store: &Store, change: Change) -> Result<Done, Refused> {
-    store.commit(change, Actor("test".to_owned()))
+    store.commit_blocking(change, Actor("test".to_owned()))
 }
 
 /// Makes a change that must work.

@@ -20,7 +20,7 @@ use super::extract::{Body, Queries, SetPath, ZoneName};
 use super::socket::Caller;
 use super::tag::{self, Conditions};
 use super::types::{Action, Patch, PatchStep, RecordSet, SetBody};
-use super::{Admin, Problem, blocking};
+use super::{Admin, Problem};
 use crate::store::{Actor, Change, Decision, Refused};
 use crate::wire::{Kind, Name};
 use crate::zone::Zone;
@@ -152,16 +152,13 @@ impl Wish {
 }
 
 async fn change(admin: Arc<Admin>, wish: Wish) -> Result<Response, Problem> {
-    blocking(move || {
-        let wish = Arc::new(wish);
-        let made = change::make(&admin.store, &wish.apex, decision(&wish), wish.dry_run, wish.actor.clone())?;
-        let report = made.report_sets(&wish.apex, &step::sets(&wish.steps));
-        let tag = made.after().and_then(|zone| wish.tag(zone));
-        let is_new = wish.one.is_some() && tag.is_some() && made.before().is_some_and(|zone| wish.tag(zone).is_none());
-        let status = if is_new && !wish.dry_run { StatusCode::CREATED } else { StatusCode::OK };
-        Ok((status, tag.as_deref().map(tag::header), Json(report)).into_response())
-    })
-    .await
+    let wish = Arc::new(wish);
+    let made = change::make(&admin.store, &wish.apex, decision(&wish), wish.dry_run, wish.actor.clone()).await?;
+    let report = made.report_sets(&wish.apex, &step::sets(&wish.steps));
+    let tag = made.after().and_then(|zone| wish.tag(zone));
+    let is_new = wish.one.is_some() && tag.is_some() && made.before().is_some_and(|zone| wish.tag(zone).is_none());
+    let status = if is_new && !wish.dry_run { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, tag.as_deref().map(tag::header), Json(report)).into_response())
 }
 
 fn decision(wish: &Arc<Wish>) -> Change {

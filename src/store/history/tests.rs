@@ -19,7 +19,10 @@ fn apex(name: &str) -> Name {
 }
 
 fn put(store: &Store, name: &str, serial: u32, texts: &[(&str, &str)]) -> u64 {
-    store.commit(Change::PutZone { zone: Arc::new(zone(name, serial, texts)) }, Actor("ann".into())).unwrap().revision
+    store
+        .commit_blocking(Change::PutZone { zone: Arc::new(zone(name, serial, texts)) }, Actor("ann".into()))
+        .unwrap()
+        .revision
 }
 
 fn text(store: &Store, owner: &str, text: Option<&str>) -> u64 {
@@ -27,7 +30,7 @@ fn text(store: &Store, owner: &str, text: Option<&str>) -> u64 {
     let after = text.map(|text| SetData::new(Kind::TXT, 300, vec![data(text)]));
     let name = Name::parse(owner.as_bytes(), Some(apex("one.example").borrow())).unwrap();
     let edit = Edit { sets: vec![SetEdit { name, kind: Kind::TXT, after }] };
-    store.commit(Change::EditZone { apex: apex("one.example"), edit }, Actor("bob".into())).unwrap().revision
+    store.commit_blocking(Change::EditZone { apex: apex("one.example"), edit }, Actor("bob".into())).unwrap().revision
 }
 
 fn revisions(page: &Page) -> Vec<u64> {
@@ -41,7 +44,7 @@ fn page(store: &Store, zone: Option<&str>, before: Option<u64>, limit: usize) ->
 
 fn take_back(store: &Store, zone: &str, revision: u64) -> Result<(), CannotUndo> {
     let change = store.history().undo(&apex(zone), revision)?;
-    store.commit(change, Actor("ann".into())).unwrap();
+    store.commit_blocking(change, Actor("ann".into())).unwrap();
     Ok(())
 }
 
@@ -64,7 +67,7 @@ fn it_tells_who_when_and_what() {
     let store = open(place.path(), 1 << 20);
     put(&store, "one.example", 7, &[("a", "x")]);
     text(&store, "a", Some("y"));
-    store.commit(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
+    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
     let page = page(&store, None, None, 10);
     assert_eq!((revisions(&page), page.next, page.known_from), (vec![3, 2, 1], None, 1));
     let told: Vec<_> = page
@@ -279,9 +282,9 @@ fn what_was_changed_again_is_not_lost() {
     // Prepared, and then somebody was faster.
     let change = store.history().undo(&apex("one.example"), 5).unwrap();
     text(&store, "a", Some("faster"));
-    let late = store.commit(change, Actor("ann".into())).unwrap_err();
+    let late = store.commit_blocking(change, Actor("ann".into())).unwrap_err();
     assert_eq!(late, Refused::ChangedSince { name: apex("a.one.example"), kind: Kind::TXT });
-    store.commit(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
+    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
     assert_eq!(refused(edited), "one.example. was deleted since, by revision 8");
 }
 
@@ -293,7 +296,7 @@ fn a_zone_that_came_goes_and_one_that_went_comes_back() {
     let whole = content(&store, "one.example").unwrap();
     let taken = store.history().undo(&apex("one.example"), 1).unwrap();
     text(&store, "new", Some("grown"));
-    assert_eq!(store.commit(taken, Actor("ann".into())).unwrap_err(), Refused::Overtaken);
+    assert_eq!(store.commit_blocking(taken, Actor("ann".into())).unwrap_err(), Refused::Overtaken);
     let refused = |revision| take_back(&store, "one.example", revision).unwrap_err().to_string();
     assert_eq!(refused(1), "one.example. was changed since it was created, by revision 2");
     text(&store, "new", None);
