@@ -16,6 +16,7 @@
 //! | floor  | folder                 | what it knows                                                        |
 //! |--------|------------------------|----------------------------------------------------------------------|
 //! | ground | [`limits`]             | every fixed bound, with its reason                                   |
+//! |        | [`tally`]              | numbers that count up while the server runs                          |
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
 //! | 1      | [`route`]              | which host and path lead to which app                                |
@@ -67,5 +68,6 @@ pub mod dns;
 pub mod limits;
 pub mod route;
 pub mod store;
+pub mod tally;
 pub mod wire;
 pub mod zone;
