@@ -21,7 +21,7 @@
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
 //! | 1      | [`route`]              | which host and path lead to which app                                |
 //! | 1      | [`cert`]               | certificates and keys as values, and the built-in CA                 |
-//! |        | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
+//! | 1      | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
