@@ -49,8 +49,9 @@ pub const ADMIN_BODY_PROGRESS_MIN: usize = 8 << 10;
 pub const ADMIN_HEAD_SIZE_MAX: usize = 32 << 10;
 /// Header fields of a request.
 pub const ADMIN_HEADERS_MAX: usize = 64;
-/// Requests at once on one HTTP/2 connection.
-pub const ADMIN_STREAMS_MAX: u32 = 32;
+/// Requests at once on one HTTP/2 connection: as many as clients send before they are told how many they may
+/// (RFC 9113, section 6.5.2, recommends no fewer).
+pub const ADMIN_STREAMS_MAX: u32 = 100;
 /// Nested arrays and objects in JSON: the deepest body that means anything has 4.
 pub const JSON_DEPTH_MAX: usize = 32;
 /// Names in the admin API's certificate, and so addresses at which it is reached.

@@ -161,9 +161,9 @@ mod tests {
 
     use super::*;
 
-    const EVERY: Duration = Duration::from_millis(100);
+    const EVERY: Duration = Duration::from_millis(200);
 
-    /// Gives a chunk of so many octets, each after half of the time; then nothing more, or the end.
+    /// Gives a chunk of so many octets, each after a quarter of the time; then nothing more, or the end.
     struct Drip {
         chunks: VecDeque<usize>,
         ends: bool,
@@ -172,7 +172,7 @@ mod tests {
 
     impl Drip {
         fn new(chunks: impl Into<VecDeque<usize>>, ends: bool) -> Self {
-            Self { chunks: chunks.into(), ends, wait: Box::pin(sleep(EVERY / 2)) }
+            Self { chunks: chunks.into(), ends, wait: Box::pin(sleep(EVERY / 4)) }
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             ready!(self.wait.as_mut().poll(cx));
             match self.chunks.pop_front() {
                 Some(size) => {
-                    self.wait.as_mut().reset(Instant::now() + EVERY / 2);
+                    self.wait.as_mut().reset(Instant::now() + EVERY / 4);
                     Poll::Ready(Some(Ok(Frame::data(vec![0; size].into()))))
                 }
                 None if self.ends => Poll::Ready(None),

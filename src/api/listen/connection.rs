@@ -32,6 +32,8 @@ const WINDOW_SIZE: u32 = 256 << 10;
 const HTTP2_HEAD_SIZE_MAX: u32 = 16 << 10;
 /// Streams that a client opened and took back before they were looked at (CVE-2023-44487).
 const HTTP2_RESETS_MAX: usize = 20;
+/// Streams that a client gets wrong, until the connection is ended: those above the limit count.
+const HTTP2_FAULTS_MAX: usize = 2 * limits::ADMIN_STREAMS_MAX as usize;
 /// How often a client over HTTP/2 is asked whether it is there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -58,7 +60,7 @@ pub(super) fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::ADMIN_STREAMS_MAX)
         .max_pending_accept_reset_streams(HTTP2_RESETS_MAX)
-        .max_local_error_reset_streams(HTTP2_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_FAULTS_MAX)
         .max_header_list_size(HTTP2_HEAD_SIZE_MAX)
         .initial_stream_window_size(WINDOW_SIZE)
         .initial_connection_window_size(WINDOW_SIZE)

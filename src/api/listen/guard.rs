@@ -67,15 +67,20 @@ impl Hosts {
             return Err(bad_host("the request does not say for which host it is"));
         }
         for authority in told {
-            let host = authority.as_ref().filter(|authority| !authority.as_str().contains('@'));
-            let host = host.and_then(|authority| HostName::read(authority.host()));
-            let host = host.ok_or_else(|| bad_host("the Host header is no host"))?;
+            let host = authority.as_ref().and_then(host_of).ok_or_else(|| bad_host("the Host header is no host"))?;
             if !self.has(&host, local) {
                 return Err(not_ours(&host));
             }
         }
         Ok(())
     }
+}
+
+/// The host of `host`, `host:port` and nothing else.
+fn host_of(authority: &Authority) -> Option<HostName> {
+    let is_whole = authority.as_str() == authority.host() || authority.port_u16().is_some();
+    let has_user = authority.as_str().contains('@');
+    HostName::read(authority.host()).filter(|_| is_whole && !has_user)
 }
 
 /// RFC 9112, section 3.2: 400 and nothing else.

@@ -267,7 +267,7 @@ async fn what_leaves_the_machine_is_encrypted_or_not_said() {
 
 #[tokio::test]
 async fn http2_serves_many_at_once_and_goes_when_idle() {
-    let bench = Bench::new(Times { idle: SHORT, ..TIMES });
+    let bench = Bench::new(Times { idle: SHORT * 10, ..TIMES });
     let stream = speak_tls(&bench, b"h2").await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (client, connection) =
