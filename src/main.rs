@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
     let cli::Arguments { options, command } = cli::Arguments::read();
     let mut chosen = chosen(&options);
-    if let cli::Command::Serve(serve) = &command {
+    if let (cli::Command::Serve(serve), None) = (&command, &options.server) {
         chosen.listen.clone_from(&serve.listen);
         chosen.admin.clone_from(&serve.admin_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
@@ -29,5 +29,5 @@ fn chosen(options: &cli::Options) -> daemon::Chosen {
 
 fn find_place(chosen: &daemon::Chosen) -> Result<cli::Place, String> {
     let settings = daemon::load(chosen).map_err(|bad| bad.to_string())?.settings;
-    Ok(cli::Place { store: settings.store, admin: settings.admin })
+    Ok(cli::Place::Local(cli::Local { store: settings.store, admin: settings.admin }))
 }
