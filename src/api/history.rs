@@ -9,12 +9,12 @@ use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
+use super::caller::Caller;
 use super::change;
 use super::difference;
 use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::problem::{BadZone, CannotUndo, Conflict, NoSuchRevision, NoSuchZone};
-use super::socket::Caller;
 use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
 use crate::store::{self, HistoryFault, Since, Wanted};

@@ -8,10 +8,10 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::caller::Caller;
 use super::extract::{Body, DryRun, ZoneName};
 use super::problem::{BadValues, BadZone, Exists};
 use super::records::read_ttl;
-use super::socket::Caller;
 use super::types::{NewZone, ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, change, tag};
 use crate::store::{Change, Decision, Refused};

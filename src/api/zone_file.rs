@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, Limited};
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
 use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
-use super::socket::Caller;
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};

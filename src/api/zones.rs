@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
 use super::problem::{NoSuchZone, Stale};
-use super::socket::Caller;
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
 use super::{Admin, Problem, blocking};

@@ -16,10 +16,10 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{Body, DryRun, NoQuery, Queries, SetPath, ZoneName};
 use super::problem::{BadValues, NoSuchRecord, NoSuchZone, Stale, ZoneRule};
-use super::socket::Caller;
 use super::tag::{self, Conditions, Known};
 use super::types::{Action, Patch, PatchStep, RecordList, RecordSet, SetBody, ZoneChange};
 use super::{Admin, Problem};
