@@ -120,23 +120,28 @@ impl Listener for Socket {
 
 /// Who sends a request.
 #[derive(Clone, Debug)]
-pub struct Caller(String);
+pub struct Caller {
+    user: String,
+    /// Where the history says that it came from.
+    from: &'static str,
+}
 
 impl Caller {
     /// The user with this number.
     fn new(user: u32) -> Self {
-        Self(user_name(user).unwrap_or_else(|| user.to_string()))
+        Self { user: user_name(user).unwrap_or_else(|| user.to_string()), from: "socket" }
     }
 
     /// The user that this process runs as.
     pub(super) fn here() -> Self {
         // /proc/self belongs to the process's user; asking the kernel directly would be an unsafe call.
-        fs::metadata("/proc/self").map_or_else(|_| Self("unknown".into()), |this| Self::new(this.uid()))
+        let user = fs::metadata("/proc/self").map_or_else(|_| "unknown".into(), |this| Self::new(this.uid()).user);
+        Self { user, from: "here" }
     }
 
     /// Whom the journal names for a change.
     pub(super) fn actor(&self) -> Actor {
-        Actor(format!("cli:{}", self.0))
+        Actor::new(self.user.clone(), self.from)
     }
 }
 
@@ -163,8 +168,8 @@ mod tests {
 
     #[test]
     fn users_have_names_or_numbers() {
-        assert_eq!(Caller::new(0).actor().0, "cli:root");
-        assert_eq!(Caller::new(4_000_000_000).actor().0, "cli:4000000000");
+        assert_eq!(Caller::new(0).actor(), Actor::new("root", "socket"));
+        assert_eq!(Caller::new(4_000_000_000).actor(), Actor::new("4000000000", "socket"));
     }
 
     #[tokio::test]
