@@ -35,8 +35,8 @@ pub const GLUELESS_NS_MAX: usize = 20;
 /// Octets of an item (a token, a certificate, a route) as it is kept: a chain of certificates is seldom above 16 KiB, and the
 /// journal holds each change's before and after.
 pub const ITEM_SIZE_MAX: usize = 256 << 10;
-/// Octets of an item's key: twice a name as text, for what is kept by a name and something more.
-pub const ITEM_KEY_SIZE_MAX: usize = 512;
+/// Octets of an item's key: a host and a path, of which a route's consists, with room to spare.
+pub const ITEM_KEY_SIZE_MAX: usize = 1_536;
 /// Changes that one change may be made of: it is made out while others wait.
 pub const CHANGES_AT_ONCE_MAX: usize = 1_000;
 
@@ -44,3 +44,10 @@ pub const CHANGES_AT_ONCE_MAX: usize = 1_000;
 
 /// Names in an answer's data whose addresses go into the additional section; the others can be asked for.
 pub const ADDITIONAL_TARGETS_MAX: usize = 16;
+
+// ----- Access ---------------------------------------------------------------------------------------------
+
+/// Tokens at once: one for each machine of a large fleet. Each is looked at when one is made.
+pub const TOKENS_MAX: usize = 10_000;
+/// Entries of one list in a token's scope: each request may be compared with all of them.
+pub const SCOPE_ENTRIES_MAX: usize = 256;

@@ -1,5 +1,6 @@
 //! One change as the history tells it: who, from where, when, which zones and items, how much, and the first of its sets.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use crate::store::change::Actor;
@@ -124,10 +125,10 @@ impl Event {
 
 impl ItemEvent {
     fn of(change: &ItemChange) -> Self {
-        let name = change.after.as_ref().or(change.before.as_ref()).map_or("", Item::name);
+        let name = change.after.as_ref().or(change.before.as_ref()).map(Item::name);
         Self {
             key: change.key.clone(),
-            name: name.to_owned(),
+            name: name.map_or_else(|| change.key.key.clone(), Cow::into_owned),
             shape: change.shape(),
             before: change.before.as_ref().map(Item::line),
             after: change.after.as_ref().map(Item::line),

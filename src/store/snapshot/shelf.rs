@@ -8,6 +8,7 @@
 //! matters. Rejected: a hand-made layout for each kind (a new field would be a new format), and one map of octets that every
 //! reader decodes (a look-up by host name or in a handshake wants the value ready).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -31,10 +32,10 @@ pub(super) trait Stored: Serialize + DeserializeOwned {
     const SILENT: bool = false;
 
     /// Its key, the only one of that name on its shelf: not empty, at most [`ITEM_KEY_SIZE_MAX`] octets.
-    fn key(&self) -> &str;
+    fn key(&self) -> Cow<'_, str>;
 
     /// What people call this one. It stands in the history, so it is no secret.
-    fn name(&self) -> &str {
+    fn name(&self) -> Cow<'_, str> {
         self.key()
     }
 
@@ -136,16 +137,12 @@ impl fmt::Debug for Item {
 pub(super) fn encode<V: Stored>(value: &V) -> io::Result<Vec<u8>> {
     let mut octets = vec![V::VERSION];
     serde_json::to_writer(&mut octets, value)?;
-    match (octets.len(), value.key().len()) {
-        (..=ITEM_SIZE_MAX, 1..=ITEM_KEY_SIZE_MAX) => Ok(octets),
-        (size @ ..=ITEM_SIZE_MAX, _) | (size, _) => Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!(
-                "it has {size} octets and a key of {}; {ITEM_SIZE_MAX} and {ITEM_KEY_SIZE_MAX} fit",
-                value.key().len()
-            ),
-        )),
+    let (size, key_size) = (octets.len(), value.key().len());
+    if size <= ITEM_SIZE_MAX && (1..=ITEM_KEY_SIZE_MAX).contains(&key_size) {
+        return Ok(octets);
     }
+    let reason = format!("it has {size} octets and a key of {key_size}; {ITEM_SIZE_MAX} and {ITEM_KEY_SIZE_MAX} fit");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
 }
 
 pub(super) fn decode<V: Stored>(octets: &[u8]) -> Result<Arc<V>, Undecodable> {

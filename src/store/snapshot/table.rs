@@ -3,11 +3,15 @@
 //! A new one is a line in the table below, an `impl Stored` for its value, and where the collection is the value's own, an
 //! `impl Collection`. Codes stand on disk: none is ever used for something else.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use super::shelf::{Collection, ItemKey, Stored, decode, encode};
 use super::zones::Zones;
+use crate::access::{Scope, Token, Tokens};
+use crate::cert::{self, Authority, Certificate, Certificates};
 use crate::store::addresses::EdgeAddresses;
 use crate::store::codec::Undecodable;
 
@@ -72,7 +76,7 @@ macro_rules! shelves {
             }
 
             /// What people call it.
-            pub fn name(&self) -> &str {
+            pub fn name(&self) -> Cow<'_, str> {
                 match self { $( Self::$shelf(value) => Stored::name(&**value), )* }
             }
 
@@ -114,6 +118,12 @@ macro_rules! shelves {
 }
 
 shelves! {
+    /// Tokens of the admin API.
+    1 Token(Token) as tokens: Tokens,
+    /// The built-in certificate authority.
+    2 Authority(Authority) as authority: Option<Arc<Authority>>,
+    /// Certificates, with their keys.
+    3 Certificate(Certificate) as certificates: Certificates,
     /// The public addresses of this edge.
     8 Addresses(EdgeAddresses) as addresses: Option<Arc<EdgeAddresses>>,
 }
@@ -130,10 +140,114 @@ impl Shelf {
     }
 }
 
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (zones, items) = (self.zones.len(), self.items().count());
         write!(f, "Snapshot(revision {}, {zones} zones, {items} items)", self.revision)
+    }
+}
+
+// ----- What lies on them ------------------------------------------------------------------------------------
+
+impl Stored for Token {
+    const WORD: &'static str = "token";
+    const INSTEAD_OF_UNDO: Option<&'static str> = Some("create a token or revoke it");
+
+    fn key(&self) -> Cow<'_, str> {
+        (&self.id).into()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (&self.name).into()
+    }
+
+    fn line(&self) -> String {
+        let Scope { rights, zones, names, types, networks } = &self.scope;
+        let mut line = rights.name().to_owned();
+        limit(&mut line, "in", zones.as_deref());
+        limit(&mut line, "at", names.as_deref());
+        limit(&mut line, "type", types.as_deref());
+        limit(&mut line, "from", networks.as_deref());
+        if let Some(end) = self.expires {
+            line += &format!(", until {}", cert::date(end));
+        }
+        line
+    }
+}
+
+/// A limit of a scope, if there is one.
+fn limit<T: fmt::Display>(line: &mut String, word: &str, entries: Option<&[T]>) {
+    if let Some(entries) = entries {
+        let entries: Vec<_> = entries.iter().map(|entry| entry.to_string().trim_end_matches('.').to_owned()).collect();
+        *line += &format!(" {word} {}", entries.join(" "));
+    }
+}
+
+impl Collection<Token> for Tokens {
+    fn find(&self, key: &str) -> Option<&Arc<Token>> {
+        self.get(key)
+    }
+
+    fn put(&mut self, value: Arc<Token>) {
+        self.insert(value);
+    }
+
+    fn take(&mut self, key: &str) {
+        self.remove(key);
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a Arc<Token>>
+    where
+        Token: 'a,
+    {
+        self.iter()
+    }
+}
+
+impl Stored for Authority {
+    const WORD: &'static str = "authority";
+    const INSTEAD_OF_UNDO: Option<&'static str> = Some("what trusts it would trust it again");
+
+    fn key(&self) -> Cow<'_, str> {
+        "local".into()
+    }
+
+    fn line(&self) -> String {
+        format!("until {}", cert::date(self.not_after()))
+    }
+}
+
+impl Stored for Certificate {
+    const WORD: &'static str = "certificate";
+    const INSTEAD_OF_UNDO: Option<&'static str> = Some("get a new one with `freehold cert renew`");
+
+    fn key(&self) -> Cow<'_, str> {
+        self.id().into()
+    }
+
+    fn line(&self) -> String {
+        format!("{}, until {}", self.issuer(), cert::date(self.not_after()))
+    }
+}
+
+impl Collection<Certificate> for Certificates {
+    fn find(&self, key: &str) -> Option<&Arc<Certificate>> {
+        self.get(key)
+    }
+
+    fn put(&mut self, value: Arc<Certificate>) {
+        self.insert(value);
+    }
+
+    fn take(&mut self, key: &str) {
+        self.remove(key);
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a Arc<Certificate>>
+    where
+        Certificate: 'a,
+    {
+        self.iter()
     }
 }
 
@@ -141,11 +255,63 @@ impl Stored for EdgeAddresses {
     const WORD: &'static str = "addresses";
     const INSTEAD_OF_UNDO: Option<&'static str> = Some("change the addresses in the settings file");
 
-    fn key(&self) -> &str {
-        Self::KEY
+    fn key(&self) -> Cow<'_, str> {
+        Self::KEY.into()
     }
 
     fn line(&self) -> String {
         self.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Rights, Secret};
+    use crate::limits::ITEM_SIZE_MAX;
+
+    fn token(name: &str, zones: usize) -> Item {
+        let zones = (0..zones).map(|number| format!("zone{number}.example.").parse().unwrap()).collect();
+        let scope = Scope { rights: Rights::Write, zones: Some(zones), ..Scope::everything() };
+        Item::Token(Arc::new(Token::new(&Secret::new(&[7; Secret::RANDOM_SIZE]), name.into(), scope, 1, Some(86_400))))
+    }
+
+    #[test]
+    fn an_item_survives_and_its_secret_is_not_told() {
+        let item = token("ci", 2);
+        let kept = item.encode().unwrap();
+        let back = item.key().item(&kept).unwrap();
+        assert_eq!(back.encode().unwrap(), kept);
+        assert_eq!(back.line(), "write in zone0.example zone1.example, until 1970-01-02 00:00:00 UTC");
+        let hash = String::from_utf8(kept).unwrap().split("hash\":\"").nth(1).unwrap()[..43].to_owned();
+        assert!(![back.line(), back.name().into(), format!("{back:?}")].iter().any(|text| text.contains(&hash)));
+    }
+
+    #[test]
+    fn an_item_lies_under_its_own_key_only() {
+        let item = token("ci", 0);
+        let kept = item.encode().unwrap();
+        let elsewhere = ItemKey::new(Shelf::Token, "other");
+        assert_eq!(elsewhere.item(&kept).err(), Some(Undecodable::Malformed));
+        let newer = [&[2], &kept[1..]].concat();
+        assert_eq!(item.key().item(&newer).err(), Some(Undecodable::Newer(2)));
+        for wrong in [&kept[..0], &kept[..kept.len() - 1], &[&[0], &kept[1..]].concat()] {
+            assert_eq!(item.key().item(wrong).err(), Some(Undecodable::Malformed));
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let fits = (0..20_000).rev().step_by(100).find(|zones| token("ci", *zones).encode().is_ok()).unwrap();
+        let size = token("ci", fits).encode().unwrap().len();
+        assert!(size <= ITEM_SIZE_MAX && size > ITEM_SIZE_MAX - 4_000, "{size}");
+        let fault = token("ci", fits + 200).encode().unwrap_err().to_string();
+        assert!(fault.contains("262144"), "{fault}");
+    }
+
+    #[test]
+    fn codes_are_never_used_again() {
+        let known = [(1, Shelf::Token), (2, Shelf::Authority), (3, Shelf::Certificate), (8, Shelf::Addresses)];
+        assert_eq!(Shelf::ALL.iter().map(|shelf| (shelf.code(), *shelf)).collect::<Vec<_>>(), known);
     }
 }
