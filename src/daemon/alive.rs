@@ -59,8 +59,7 @@ pub(super) async fn dns_answers(dns: &dns::Handle, time_max: Duration) -> Result
 
 /// Queries that were read so far.
 fn read(dns: &dns::Handle) -> u64 {
-    let totals = dns.stats();
-    totals.udp_queries + totals.tcp_queries
+    dns.stats().queries()
 }
 
 async fn heard(address: SocketAddr) -> Heard {
