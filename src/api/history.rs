@@ -95,10 +95,10 @@ pub(super) async fn diff(
     State(admin): State<Arc<Admin>>,
     ZoneRevision(apex, revision): ZoneRevision,
 ) -> Result<Response, Problem> {
-    let known = Arc::clone(&admin);
-    blocking(move || find(&known, &apex, revision)).await?;
+    let (known, zone) = (Arc::clone(&admin), apex.clone());
+    blocking(move || find(&known, &zone, revision)).await?;
     let body = stream::body(move |out| {
-        admin.store.history().sets(revision, &mut |change| {
+        admin.store.history().sets(revision, apex.borrow(), &mut |change| {
             let mut written = Ok(());
             change.records(&mut Count::default(), &mut |sign, ttl, rdata| {
                 let line = difference::line(change.name.borrow(), ttl, change.kind, rdata);
@@ -114,9 +114,9 @@ pub(super) async fn diff(
 
 fn find(admin: &Admin, apex: &Name, revision: u64) -> Result<PastChange, Problem> {
     let event = admin.store.history().find(revision).map_err(|fault| unknown(&fault))?;
-    match event.zone == *apex {
-        true => Ok(PastChange::of(&event)),
-        false => Err(refusal(&CannotUndo::OtherZone { revision, zone: event.zone })),
+    match event.of_zone(apex) {
+        Some(_) => Ok(PastChange::of(&event)),
+        None => Err(refusal(&event.is_of_others())),
     }
 }
 
@@ -179,9 +179,8 @@ fn refusal(cannot: &CannotUndo) -> Problem {
     let (kind, title) = ("cannot-undo", "This cannot be taken back");
     match cannot {
         CannotUndo::History(fault) => unknown(fault),
-        CannotUndo::OtherZone { revision, zone } => {
-            let detail = format!("revision {revision} is a change of {}", plain(zone.borrow()));
-            let hint = "look for it in the history of that zone";
+        CannotUndo::OtherZone { .. } => {
+            let (detail, hint) = (cannot.to_string(), "`freehold log` shows the changes of everything");
             Problem::new(StatusCode::NOT_FOUND, "no-such-revision", "No such revision", detail, hint)
         }
         CannotUndo::ChangedSince { what, revision } => {
@@ -195,6 +194,10 @@ fn refusal(cannot: &CannotUndo) -> Problem {
                 None => by_hand.to_owned(),
             };
             Problem::new(StatusCode::CONFLICT, kind, title, detail, &hint)
+        }
+        CannotUndo::Item { key, instead } => {
+            let detail = format!("a change of the {key} is not taken back");
+            Problem::new(StatusCode::CONFLICT, kind, title, detail, instead)
         }
         CannotUndo::Nothing { .. } => {
             let hint = "serials only ever move forward";
@@ -210,6 +213,7 @@ fn since(what: &Since) -> (String, &'static str) {
         Since::Set(name, kind) => {
             (format!("{kind} {} was changed again since", plain(name.borrow())), "set the record as it shall be")
         }
+        Since::Item(key) => (format!("the {key} was changed again since"), "change it as it shall be"),
         Since::Gone(zone) => (format!("{} was deleted since", plain(zone.borrow())), "import the zone"),
         Since::Back(zone) => (format!("{} was created again since", plain(zone.borrow())), "import the zone"),
         Since::Grown(zone) => (format!("{} was changed since it was created", plain(zone.borrow())), "delete the zone"),
