@@ -34,3 +34,10 @@ pub const GLUELESS_NS_MAX: usize = 20;
 
 /// Names in an answer's data whose addresses go into the additional section; the others can be asked for.
 pub const ADDITIONAL_TARGETS_MAX: usize = 16;
+
+// ----- Access ---------------------------------------------------------------------------------------------
+
+/// Tokens at once: one for each machine of a large fleet. Each is looked at when one is made.
+pub const TOKENS_MAX: usize = 10_000;
+/// Entries of one list in a token's scope: each request may be compared with all of them.
+pub const SCOPE_ENTRIES_MAX: usize = 256;

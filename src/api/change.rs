@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use super::difference::{self, Step};
-use super::problem::Problem;
+use super::problem::{Problem, ZoneFault};
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Decision, Done, Refused, Store};
@@ -74,9 +74,11 @@ impl Made {
     }
 
     /// What lies between, in these sets only: so it costs what the change does, whatever the zone holds. Each record is
-    /// named.
+    /// named, and what the change made worse.
     pub(super) fn report_sets(&self, apex: &Name, sets: &[(Name, Kind)]) -> ZoneChange {
-        self.told(apex, true, &|old, new, visit| difference::of_sets(sets, old, new, visit))
+        let told = self.told(apex, true, &|old, new, visit| difference::of_sets(sets, old, new, visit));
+        let advice = self.after().map(|zone| zone.advice_at(self.before().map(|zone| &**zone), sets));
+        ZoneChange { warnings: ZoneFault::list(&advice.unwrap_or_default(), &[]), ..told }
     }
 
     fn told(&self, apex: &Name, named: bool, between: Between<'_>) -> ZoneChange {

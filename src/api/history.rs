@@ -12,11 +12,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::caller::Caller;
 use super::change;
 use super::difference;
 use super::event::{History, PastChange};
 use super::extract::{DryRun, ZoneName, ZoneRevision};
-use super::socket::Caller;
 use super::types::{ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
 use crate::store::{CannotUndo, HistoryFault, Since, Wanted};

@@ -26,6 +26,7 @@ use tower::ServiceExt;
 use crate::store::Store;
 
 mod backup;
+mod caller;
 mod change;
 mod difference;
 mod event;
@@ -153,7 +154,7 @@ pub async fn serve(
     addresses: Vec<String>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(store, settings, addresses).into_make_service_with_connect_info::<socket::Caller>();
+    let service = router(store, settings, addresses).into_make_service_with_connect_info::<caller::Caller>();
     axum::serve(socket, service).with_graceful_shutdown(stop).await
 }
 
@@ -176,7 +177,7 @@ impl Here {
     /// Answers as a server would, on behalf of the user this process runs as.
     pub async fn answer(&self, question: Question) -> Answer {
         let mut request = question.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(socket::Caller::here()));
+        request.extensions_mut().insert(ConnectInfo(caller::Caller::here()));
         let Ok(response) = self.0.clone().oneshot(request).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }

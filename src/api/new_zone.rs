@@ -8,9 +8,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::caller::Caller;
 use super::extract::{Body, Queries, ZoneName};
 use super::records::read_ttl;
-use super::socket::Caller;
 use super::types::{NewZone, ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, change, tag};
 use crate::store::{Change, Decision, Refused};

@@ -14,7 +14,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::store::Actor;
+use super::caller::Caller;
 
 /// How long to wait after a failed accept, which means that file descriptors or memory ran out.
 const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -101,7 +101,7 @@ impl Listener for Socket {
     async fn accept(&mut self) -> (UnixStream, Caller) {
         loop {
             match self.accept_one().await {
-                Ok((stream, user)) if self.door.admits(user) => return (stream, Caller::new(user)),
+                Ok((stream, user)) if self.door.admits(user) => return (stream, Caller::socket(user)),
                 Ok((_, user)) => {
                     tracing::warn!(user, "refused at the admin socket: neither root nor the server's user")
                 }
@@ -118,54 +118,15 @@ impl Listener for Socket {
     }
 }
 
-/// Who sends a request.
-#[derive(Clone, Debug)]
-pub struct Caller(String);
-
-impl Caller {
-    /// The user with this number.
-    fn new(user: u32) -> Self {
-        Self(user_name(user).unwrap_or_else(|| user.to_string()))
-    }
-
-    /// The user that this process runs as.
-    pub(super) fn here() -> Self {
-        // /proc/self belongs to the process's user; asking the kernel directly would be an unsafe call.
-        fs::metadata("/proc/self").map_or_else(|_| Self("unknown".into()), |this| Self::new(this.uid()))
-    }
-
-    /// Whom the journal names for a change.
-    pub(super) fn actor(&self) -> Actor {
-        Actor(format!("cli:{}", self.0))
-    }
-}
-
 impl Connected<IncomingStream<'_, Socket>> for Caller {
     fn connect_info(stream: IncomingStream<'_, Socket>) -> Self {
         stream.remote_addr().clone()
     }
 }
 
-/// The name of a user in `/etc/passwd`; users from elsewhere (LDAP) are named by their number.
-fn user_name(user: u32) -> Option<String> {
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    let user = user.to_string();
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == user).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn users_have_names_or_numbers() {
-        assert_eq!(Caller::new(0).actor().0, "cli:root");
-        assert_eq!(Caller::new(4_000_000_000).actor().0, "cli:4000000000");
-    }
 
     #[tokio::test]
     async fn the_file_is_private_and_goes_with_the_socket() {

@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, ZoneName};
-use super::socket::Caller;
 use super::tag::{self, Conditions};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};

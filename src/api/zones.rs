@@ -7,9 +7,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, ZoneName};
-use super::socket::Caller;
 use super::tag::{self, Conditions};
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
 use super::{Admin, Problem, blocking};

@@ -64,13 +64,19 @@ pub(super) async fn add(
     let mut door = Door::open(place, true).await?;
     let change: ZoneChange = door.ask_json(with_json(question, new)?).await?;
     door.close().await?;
-    if options.output == Output::Json {
-        json(&change)?;
-    } else {
+    match options.output {
+        Output::Json => json(&change)?,
+        Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
+    }
+    warnings(&change, options)
+}
+
+/// Tells what somebody should look at although it is done; a program finds it in the JSON. How the command ends.
+pub(super) fn warnings(change: &ZoneChange, options: &Options) -> Result<Exit, Stop> {
+    if options.output == Output::Table {
         for warning in &change.warnings {
             writeln!(io::stderr(), "warning: {}\n = cure: {}", warning.message, warning.cure)?;
         }
-        writeln!(io::stdout(), "{}", summary(&change))?;
     }
     Ok(if change.warnings.is_empty() { Exit::Done } else { Exit::Warnings })
 }

@@ -43,10 +43,6 @@ impl Home {
         self
     }
 
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_freehold"));
         command.args(arguments).current_dir(self.0.path()).env_remove("FREEHOLD_DATA").env_remove("NO_COLOR");
@@ -56,15 +52,6 @@ impl Home {
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
-        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
-        Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    /// Runs a command that reads standard input.
-    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Said {
-        self.write(".input", input);
-        let input = fs::File::open(self.path(".input")).unwrap();
-        let output = self.command(arguments).stdin(input).output().unwrap();
         let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
         Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
     }

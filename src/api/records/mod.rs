@@ -15,9 +15,9 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use super::caller::Caller;
 use super::change;
 use super::extract::{Body, Queries, SetPath, ZoneName};
-use super::socket::Caller;
 use super::tag::{self, Conditions};
 use super::types::{Action, Patch, PatchStep, RecordSet, SetBody};
 use super::{Admin, Problem};

@@ -6,8 +6,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::wire::{Kind, Name, NameRef};
+use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
+
+mod record;
+mod zone;
+
+pub use record::{Owner, Record, Records};
+pub use zone::{Zone, ZoneFile};
 
 /// Where the options stand in the help that every command takes.
 const EVERY: &str = "Options of every command";
@@ -112,153 +118,6 @@ pub struct Serve {
     pub listen: Vec<SocketAddr>,
 }
 
-/// What to do with zones.
-#[derive(Debug, Subcommand)]
-pub enum Zone {
-    /// Show all zones
-    List,
-    /// Make a new zone of its name and its name servers
-    Add {
-        /// The zone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// The full names of its name servers, the primary first
-        #[arg(long = "name-server", value_name = "NAME", value_parser = zone_name, required = true, num_args = 1..)]
-        name_servers: Vec<Name>,
-        /// Whom to write to about the zone [default: hostmaster at the zone]
-        #[arg(long, value_name = "ADDRESS")]
-        email: Option<String>,
-        /// Only say what would change
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Read a zone file and report every fault; needs no server
-    Check(ZoneFile),
-    /// Make a zone exactly what a zone file says, in one step, or not at all
-    Import {
-        /// The zone file.
-        #[command(flatten)]
-        file: ZoneFile,
-        /// Only say what would change
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Write a zone as a zone file
-    Export {
-        /// The zone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// Where to [default: standard output]
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
-    /// Show what an import of a zone file would take away (-) and add (+)
-    Diff(ZoneFile),
-    /// Show who changed what and when, newest first; or what one change took away (-) and added (+)
-    History {
-        /// The zone; it may be gone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// One change, by its revision
-        #[arg(value_name = "REVISION", conflicts_with_all = ["limit", "before"])]
-        revision: Option<u64>,
-        /// How much.
-        #[command(flatten)]
-        past: Past,
-    },
-    /// Take a change back, by a new change; refused if something newer would be lost
-    Undo {
-        /// The zone; it may be gone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// Which change, by its revision [default: the last one of the zone]
-        #[arg(value_name = "REVISION")]
-        revision: Option<u64>,
-        /// Only say what would change
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Delete a zone and all its records
-    Delete {
-        /// The zone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        /// Only say what would go
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-/// What to do with records. Values are written as in a zone file: `10 mail.example.org.`, `"some text"`.
-#[derive(Debug, Subcommand)]
-pub enum Record {
-    /// Show the records of a zone, or only those of a name, or of a name and a type
-    List {
-        /// The zone
-        #[arg(value_name = "ZONE", value_parser = zone_name)]
-        zone: Name,
-        /// Only this name; in full, relative to the zone, or @ for the zone itself
-        #[arg(value_name = "NAME")]
-        name: Option<String>,
-        /// Only this type
-        #[arg(value_name = "TYPE")]
-        kind: Option<Kind>,
-    },
-    /// Make these the only records of a name and a type
-    Set(Records),
-    /// Add records to those that are there
-    Add(Records),
-    /// Delete one record, or all of a type, or all of a name
-    Delete {
-        /// Whose records.
-        #[command(flatten)]
-        owner: Owner,
-        /// Only this type
-        #[arg(value_name = "TYPE")]
-        kind: Option<Kind>,
-        /// Only these values
-        #[arg(value_name = "VALUE")]
-        values: Vec<String>,
-        /// Only say what would go
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-/// Whose records.
-#[derive(Args, Debug)]
-pub struct Owner {
-    /// The full name; with --zone also relative to that zone, or @ for the zone itself
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// The zone [default: the one whose name fits best]
-    #[arg(long, value_name = "ZONE", value_parser = zone_name)]
-    pub zone: Option<Name>,
-}
-
-/// Records of one name and type.
-#[derive(Args, Debug)]
-pub struct Records {
-    /// Whose records.
-    #[command(flatten)]
-    pub owner: Owner,
-    /// The type, such as A, AAAA, MX or TXT
-    #[arg(value_name = "TYPE")]
-    pub kind: Kind,
-    /// The values, each an argument of its own
-    #[arg(value_name = "VALUE", required = true)]
-    pub values: Vec<String>,
-    /// How long resolvers keep them, as in 300 or 1h30m [default: as it is now; for new ones as the zone's SOA]
-    #[arg(long, value_name = "TTL", value_parser = ttl)]
-    pub ttl: Option<u32>,
-    /// Only say what would change
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
 /// How much of the past to show.
 #[derive(Args, Debug)]
 pub struct Past {
@@ -268,17 +127,6 @@ pub struct Past {
     /// Only changes before this revision
     #[arg(long, value_name = "REVISION")]
     pub before: Option<u64>,
-}
-
-/// A zone file, and how to read it.
-#[derive(Args, Debug)]
-pub struct ZoneFile {
-    /// The zone file; `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The name of the zone, when neither $ORIGIN nor the file's name (home.example.zone) says it
-    #[arg(long, value_name = "NAME", value_parser = zone_name)]
-    pub origin: Option<Name>,
 }
 
 fn zone_name(text: &str) -> Result<Name, Fault> {
