@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-
 use super::difference::{self, Step};
-use super::problem::{Problem, ZoneFault};
+use super::problem::{Closing, Exists, NoSuchRecord, NotSaved, Problem, ZoneFault};
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Decision, Done, Refused, Store};
@@ -129,18 +127,18 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
         Refused::Stale { current } => Problem::stale(current.as_deref()),
         Refused::Present(_) => {
             let (detail, hint) = split(&refused.to_string());
-            Problem::new(StatusCode::CONFLICT, "exists", "It is there already", detail, &hint)
+            Problem::new(Exists, detail, &hint)
         }
         Refused::Absent(_) => {
             let (detail, hint) = split(&refused.to_string());
-            Problem::new(StatusCode::NOT_FOUND, "no-such-record", "No such record", detail, &hint)
+            Problem::new(NoSuchRecord, detail, &hint)
         }
-        Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
+        Refused::NotSaved(reason) => Problem::unavailable(NotSaved, reason),
         Refused::ChangedSince { .. } | Refused::Overtaken => {
             let said = refused.to_string();
             let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
             Problem::conflict(detail.to_owned(), hint)
         }
-        Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
+        Refused::Closed => Problem::unavailable(Closing, &refused.to_string()),
     }
 }
