@@ -90,15 +90,16 @@ impl Admin {
 
 /// A fault in one line, and its cure behind the first semicolon.
 fn split(line: &str) -> (String, String) {
-    let (message, cure) = line.split_once("; ").unwrap_or((line, ""));
-    (message.to_owned(), cure.to_owned())
+    let (message, cure) = line.split_once("; ").unwrap_or((line, "correct admin.listen"));
+    (message.to_owned(), format!("{cure}, or say --admin-listen ADDRESS:PORT"))
 }
 
 /// What HTTPS needs: certificates of the local CA.
 async fn tls(settings: &Settings, store: &Arc<Store>) -> Result<Tls, Failure> {
     let now = authority::now();
     let authority = authority::of(store, &settings.store.directory, now).await?;
-    Tls::new(authority, &settings.admin, now).map_err(|fault| Failure::new(fault.message, fault.cure))
+    Tls::new(store.snapshots(), &authority, &settings.admin, now)
+        .map_err(|fault| Failure::new(fault.message, fault.cure))
 }
 
 fn bind(path: &Path) -> Result<api::Socket, Failure> {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::Failure;
 use crate::api::system_reason;
 use crate::cert::Authority;
-use crate::store::Store;
+use crate::store::{Actor, Change, Decision, Item, Refused, Snapshot, Store};
 
 /// Where the root certificate lies, in the data directory.
 const FILE: &str = "local-ca.pem";
@@ -21,15 +21,36 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The CA of this store.
-pub(super) async fn of(_store: &Arc<Store>, directory: &Path, now: u64) -> Result<Arc<Authority>, Failure> {
-    let authority = Authority::new(now).map_err(|fault| Failure::new(fault.message, fault.cure))?;
+/// The CA of this store; a new one takes the place of one that has ended.
+pub(super) async fn of(store: &Store, directory: &Path, now: u64) -> Result<Arc<Authority>, Failure> {
+    let authority = match valid(&store.snapshot(), now) {
+        Some(authority) => authority,
+        None => found(store, now).await?,
+    };
     let path = directory.join(FILE);
     keep(&path, authority.root_pem().as_bytes()).map_err(|fault| {
         let message = format!("cannot write {}: {}", path.display(), system_reason(&fault));
         Failure::new(message, "let the user that runs freehold write in the data directory")
     })?;
-    Ok(Arc::new(authority))
+    Ok(authority)
+}
+
+fn valid(snapshot: &Snapshot, now: u64) -> Option<Arc<Authority>> {
+    snapshot.authority.clone().filter(|authority| authority.not_after() > now)
+}
+
+/// Makes a CA, unless another part of Freehold has at the same time.
+async fn found(store: &Store, now: u64) -> Result<Arc<Authority>, Failure> {
+    let new = Authority::new(now).map_err(|fault| Failure::new(fault.message, fault.cure))?;
+    let new = Arc::new(new);
+    let put = Arc::clone(&new);
+    let decision = Decision::new(1, move |snapshot| match valid(snapshot, now) {
+        Some(_) => Ok(Change::Many(Vec::new())),
+        None => Ok(Change::PutItem(Item::Authority(Arc::clone(&put)))),
+    });
+    let refused = |refused: Refused| Failure::line(&format!("the local CA is not kept: {refused}"));
+    store.commit(Change::Decide(decision), Actor::new("admin", "")).await.map_err(refused)?;
+    Ok(valid(&store.snapshot(), now).unwrap_or(new))
 }
 
 /// Writes the file if it says something else; whole, or not at all. Everybody may read it: nothing in it is secret.
@@ -49,6 +70,20 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
+
+    #[tokio::test]
+    async fn it_is_made_once_and_again_when_it_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = crate::store::Settings { directory: directory.path().join("data"), ..Default::default() };
+        let store = Store::open(&settings).unwrap();
+        let first = of(&store, directory.path(), 1_800_000_000).await.unwrap();
+        let again = of(&store, directory.path(), 1_800_000_001).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &again) && store.snapshot().revision == 1);
+        assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), first.root_pem());
+        let other = of(&store, directory.path(), first.not_after()).await.unwrap();
+        assert_ne!(first, other);
+        assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), other.root_pem());
+    }
 
     #[test]
     fn the_root_is_for_everybody_and_written_when_it_changed() {

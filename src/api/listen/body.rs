@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::pulse::{Sending, Working};
 use crate::limits::ADMIN_BODY_PROGRESS_MIN;
 
-/// The body of a request, which ends in [`TooSlow`] if less than [`ADMIN_BODY_PROGRESS_MIN`] octets come in a while. The
+/// The body of a request, which ends in [`Stalled`] if less than [`ADMIN_BODY_PROGRESS_MIN`] octets come in a while. The
 /// while begins when somebody waits for it.
 pub(super) struct Paced<B = Incoming> {
     body: B,
@@ -23,17 +23,17 @@ pub(super) struct Paced<B = Incoming> {
 
 /// The client sent too little for too long.
 #[derive(Debug)]
-pub(in crate::api) struct TooSlow(Duration);
+pub(in crate::api) struct Stalled(Duration);
 
-impl fmt::Display for TooSlow {
+impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the body came to a stop for {} s", self.0.as_secs())
     }
 }
 
-impl Error for TooSlow {}
+impl Error for Stalled {}
 
-impl TooSlow {
+impl Stalled {
     /// Whether this is why something failed.
     pub(in crate::api) fn caused(fault: &(dyn Error + 'static)) -> bool {
         let mut fault = Some(fault);
@@ -83,7 +83,7 @@ where
         let every = this.every;
         let (due, _) = this.due.get_or_insert_with(|| (Box::pin(sleep(every)), ADMIN_BODY_PROGRESS_MIN));
         ready!(due.as_mut().poll(cx));
-        Poll::Ready(Some(Err(TooSlow(every).into())))
+        Poll::Ready(Some(Err(Stalled(every).into())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -195,7 +195,7 @@ mod tests {
 
     async fn collect(drip: Drip) -> Result<usize, bool> {
         let collected = Paced::new(drip, EVERY).collect().await;
-        collected.map(|body| body.to_bytes().len()).map_err(|fault| TooSlow::caused(&*fault))
+        collected.map(|body| body.to_bytes().len()).map_err(|fault| Stalled::caused(&*fault))
     }
 
     #[tokio::test]

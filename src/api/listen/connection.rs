@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::super::caller::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{Busy, Problem};
 use super::body::{Paced, Told};
 use super::guard;
 use super::pulse::{End, Felt, Pulse, Times};
@@ -133,7 +133,7 @@ async fn answer(
 fn full() -> Response {
     let detail = "too many connections to the admin API".to_owned();
     let hint = "close those that are not used, and try again in a moment";
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy", detail, hint);
+    let problem = Problem::new(Busy, detail, hint);
     let mut response = problem.into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
     response

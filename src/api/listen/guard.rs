@@ -12,16 +12,17 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::super::caller::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{CrossSite, Problem, WrongHost};
 use super::super::settings::{HostName, Listen, Settings};
 
-/// The page that shows the API to people. A link to it may stand anywhere.
-const PAGE: &str = "/v1/docs";
+/// The pages that show the API to people, and what is below the last. A link to them may stand anywhere.
+const PAGES: [&str; 3] = ["/", "/v1", "/v1/"];
+const PROBLEMS: &str = "/problems/";
 
 /// Headers of every answer, unless it has its own: it is nobody else's business, is what it says it is, and may do nothing
 /// in a browser.
@@ -91,7 +92,7 @@ fn bad_host(detail: &str) -> Problem {
 fn not_ours(host: &HostName) -> Problem {
     let detail = format!("{host} is not a name of this server");
     let hint = "use the address it listens at, or add the name to `names` below [admin] in the settings file";
-    Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This is another server", detail, hint)
+    Problem::new(WrongHost, detail, hint)
 }
 
 /// Lets a request pass that comes neither from a page nor for another host.
@@ -112,7 +113,9 @@ pub(in crate::api) async fn admit(State(hosts): State<Arc<Hosts>>, request: Requ
 /// Browsers say where a request comes from: `Origin` with all that can change something, `Sec-Fetch-Site` with
 /// everything.
 fn of_no_page(parts: &Parts) -> Result<(), Problem> {
-    let is_page = parts.uri.path() == PAGE && matches!(parts.method, Method::GET | Method::HEAD);
+    let path = parts.uri.path();
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_page = is_read && (PAGES.contains(&path) || path.starts_with(PROBLEMS));
     let site = parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let foreign = site.is_some_and(|site| !matches!(site, b"none" | b"same-origin"));
     if is_page || !foreign && !parts.headers.contains_key(header::ORIGIN) {
@@ -120,7 +123,7 @@ fn of_no_page(parts: &Parts) -> Result<(), Problem> {
     }
     let detail = "the request comes from a web page".to_owned();
     let hint = "the API is for programs; use the freehold command, curl, or the like";
-    Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", "Not from a web page", detail, hint))
+    Err(Problem::new(CrossSite, detail, hint))
 }
 
 /// Gives an answer its headers.
@@ -198,7 +201,8 @@ mod tests {
             &[("sec-fetch-site", "same-site")],
         ] {
             assert_eq!(status("/v1/zones", headers), 403, "{headers:?}");
-            assert_eq!(status(PAGE, headers), 200, "{headers:?}");
+            assert_eq!(status("/v1/", headers), 200, "{headers:?}");
+            assert_eq!(status("/problems/stale", headers), 200, "{headers:?}");
         }
     }
 }

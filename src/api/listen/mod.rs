@@ -26,7 +26,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub(super) use body::TooSlow;
+pub(super) use body::Stalled;
 pub use socket::Socket;
 pub use tcp::{BindFault, Bound, Tcp};
 pub use tls::Tls;

@@ -39,7 +39,7 @@ async fn who(ConnectInfo(caller): ConnectInfo<Caller>) -> String {
 async fn size(body: Body) -> String {
     match body.collect().await {
         Ok(body) => body.to_bytes().len().to_string(),
-        Err(fault) => format!("too slow: {}", TooSlow::caused(&fault)),
+        Err(fault) => format!("too slow: {}", Stalled::caused(&fault)),
     }
 }
 
@@ -66,7 +66,7 @@ impl Bench {
         let tcp = Tcp::bind_all(&settings).unwrap().tcp;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let authority = Arc::new(crate::cert::Authority::new(now).unwrap());
-        let (root, tls) = (authority.root_pem(), Tls::new(authority, &settings, now).unwrap());
+        let (root, tls) = (authority.root_pem(), Tls::new(Arc::default(), &authority, &settings, now).unwrap());
         let [address, mut secure] = [tcp[0].address(), tcp[1].address()];
         secure.set_ip([127, 0, 0, 1].into());
         let router = Router::new()
