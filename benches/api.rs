@@ -40,7 +40,8 @@ fn main() {
 }
 
 fn import(directory: &Path, names: u32) {
-    let mut zone = format!("$ORIGIN {APEX}.\n$TTL 300\n@ SOA ns1 ns1 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n");
+    let mut zone =
+        format!("$ORIGIN {APEX}.\n$TTL 300\n@ SOA ns1 ns1 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n");
     (0..names).for_each(|number| zone += &format!("h{number} A 10.0.0.1\n"));
     let file = directory.with_extension("zone");
     std::fs::write(&file, zone).unwrap();
@@ -97,8 +98,9 @@ impl Client {
     /// Asks, and gives the size of the answer's body.
     fn ask(&mut self, head: &str, body: &str) -> usize {
         let size = body.len();
-        let request =
-            format!("{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}");
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}"
+        );
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
         let (mut line, mut length) = (String::new(), 0);
         self.0.read_line(&mut line).unwrap();
