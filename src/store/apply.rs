@@ -89,11 +89,9 @@ pub(super) fn apply(state: &Snapshot, change: &Change) -> Result<Applied, Refuse
 }
 
 impl Snapshot {
-    /// What a change would make of this state, were it committed now; nothing is kept.
+    /// What a change would make of this state, were it committed now; nothing is kept, so the revision is the present one.
     pub fn attempt(&self, change: &Change) -> Result<Done, Refused> {
-        let applied = apply(self, change)?;
-        let revision = self.revision + u64::from(applied.changed());
-        Ok(applied.done(revision))
+        Ok(apply(self, change)?.done(self.revision))
     }
 }
 
