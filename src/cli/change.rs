@@ -60,7 +60,7 @@ pub(super) async fn add(
     dry_run: bool,
     options: &Options,
 ) -> Result<Exit, Stop> {
-    let question = question(Method::POST, &zone_path(zone, ""), if dry_run { DRY_RUN } else { "" })?;
+    let question = question(Method::PUT, &zone_path(zone, ""), if dry_run { DRY_RUN } else { "" })?;
     let mut door = Door::open(place, true).await?;
     let change: ZoneChange = door.ask_json(with_json(question, new)?).await?;
     door.close().await?;
