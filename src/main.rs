@@ -9,14 +9,23 @@ use freehold::{cli, daemon};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = cli::complete(|options| find_place(&chosen(options))) {
+        return code;
+    }
     let cli::Arguments { options, command } = cli::Arguments::read();
-    let mut chosen = daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() };
+    let mut chosen = chosen(&options);
     if let cli::Command::Serve(serve) = &command {
         chosen.listen.clone_from(&serve.listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
-    cli::run(&command, &options, &|| match daemon::load(&chosen) {
-        Ok(loaded) => Ok(cli::Place { store: loaded.settings.store, admin: loaded.settings.admin }),
-        Err(bad) => Err(bad.to_string()),
-    })
+    cli::run(&command, &options, &|| find_place(&chosen))
+}
+
+fn chosen(options: &cli::Options) -> daemon::Chosen {
+    daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() }
+}
+
+fn find_place(chosen: &daemon::Chosen) -> Result<cli::Place, String> {
+    let settings = daemon::load(chosen).map_err(|bad| bad.to_string())?.settings;
+    Ok(cli::Place { store: settings.store, admin: settings.admin })
 }

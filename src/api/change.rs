@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-
 use super::difference::{self, Step};
-use super::problem::{Problem, ZoneFault};
+use super::problem::{Closing, Exists, NoSuchItem, NoSuchRecord, NotSaved, Problem, TooLarge, ZoneFault};
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Decision, Done, DoneZone, Refused, Store};
@@ -127,31 +125,30 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
     };
     match refused {
         Refused::NoSuchZone(name) => Problem::no_zone(name),
-        Refused::NoSuchItem(key) => {
+        Refused::NoSuchItem(_) => {
             let (detail, hint) = split(&refused.to_string());
-            let kind = format!("no-such-{}", key.shelf.word());
-            Problem::new(StatusCode::NOT_FOUND, &kind, "There is no such thing", detail, &hint)
+            Problem::new(NoSuchItem, detail, &hint)
         }
         Refused::Unfit { .. } | Refused::TooMany(_) => {
             let (detail, hint) = split(&refused.to_string());
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail, &hint)
+            Problem::new(TooLarge, detail, &hint)
         }
         Refused::Unsound(faults) => Problem::zone_rule(faults),
         Refused::Stale { current } => Problem::stale(current.as_deref()),
         Refused::Present(_) => {
             let (detail, hint) = split(&refused.to_string());
-            Problem::new(StatusCode::CONFLICT, "exists", "It is there already", detail, &hint)
+            Problem::new(Exists, detail, &hint)
         }
         Refused::Absent(_) => {
             let (detail, hint) = split(&refused.to_string());
-            Problem::new(StatusCode::NOT_FOUND, "no-such-record", "No such record", detail, &hint)
+            Problem::new(NoSuchRecord, detail, &hint)
         }
-        Refused::NotSaved(reason) => Problem::unavailable("not-saved", "Not saved", reason),
+        Refused::NotSaved(reason) => Problem::unavailable(NotSaved, reason),
         Refused::ChangedSince { .. } | Refused::ItemChangedSince(_) | Refused::Overtaken => {
             let said = refused.to_string();
             let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
             Problem::conflict(detail.to_owned(), hint)
         }
-        Refused::Closed => Problem::unavailable("closing", "Closing", &refused.to_string()),
+        Refused::Closed => Problem::unavailable(Closing, &refused.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! A change of the past as JSON: who, when, what.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::types::plain;
 use crate::store::{Event, ItemEvent, Page, SetChange, Shape, ZoneEvent};
@@ -8,65 +9,81 @@ use crate::wire::{NameRef, rdata};
 use crate::zone::SetData;
 
 /// Changes that were made, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// The changes. There may be fewer than `limit` although there is a `next`.
     pub changes: Vec<PastChange>,
     /// What to send as `before` for the next page; null at the end.
+    #[schema(required, examples(5))]
     pub next: Option<u64>,
     /// The oldest revision that is still known: what was before was forgotten (`history_size_max`).
+    #[schema(examples(1))]
     pub known_from: u64,
 }
 
 /// A change that was made. It happened as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastChange {
     /// The revision it made.
+    #[schema(examples(7))]
     pub revision: u64,
     /// When, in UTC (RFC 3339).
+    #[schema(format = DateTime, examples("2026-11-21T15:44:05Z"))]
     pub time: String,
     /// Who: a user of the server's machine, a token, or a part of Freehold.
+    #[schema(examples("anna", "token ci-deploy"))]
     pub actor: String,
     /// From where: `socket` for the admin socket, `here` for a command that worked on the data directory itself, otherwise
     /// an address; empty where there is nothing to say.
+    #[schema(examples("socket", "192.0.2.7"))]
     pub from: String,
     /// The zones that changed: all, or the first of many; in the history of one zone only that one.
     pub zones: Vec<PastZone>,
     /// What else changed: all, or the first of many.
     pub items: Vec<PastItem>,
     /// How many zones and items changed.
+    #[schema(examples(1))]
     pub part_count: usize,
 }
 
 /// What a change did to a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastZone {
     /// The zone.
+    #[schema(examples("home.example"))]
     pub zone: String,
     /// What became of the zone: `created`, `changed` or `deleted`.
     pub deed: Deed,
     /// The serial before; none for a new zone.
+    #[schema(required, examples(2026112101))]
     pub serial_before: Option<u32>,
     /// The serial after; none for a deleted zone.
+    #[schema(required, examples(2026112102))]
     pub serial_after: Option<u32>,
     /// Records that came and replaced none. The SOA is not counted when only its serial moved.
+    #[schema(examples(0))]
     pub added: usize,
     /// Records that took another's place: the same name and type with new data or TTL.
+    #[schema(examples(1))]
     pub altered: usize,
     /// Records that went and were not replaced.
+    #[schema(examples(0))]
     pub removed: usize,
     /// How many record sets changed.
+    #[schema(examples(2))]
     pub set_count: usize,
     /// The record sets before and after: all, or the first of a large change; `.../diff` gives every record.
     pub sets: Vec<PastSet>,
 }
 
 /// What a change did to something beside the zones.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastItem {
     /// What kind of thing, such as `token` or `route`.
+    #[schema(examples("token"))]
     pub kind: String,
     /// What it is called.
+    #[schema(examples("ci-deploy"))]
     pub name: String,
     /// What became of it.
     pub deed: Deed,
@@ -77,7 +94,7 @@ pub struct PastItem {
 }
 
 /// What became of a zone or an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Deed {
     /// There was none before.
@@ -89,25 +106,31 @@ pub enum Deed {
 }
 
 /// A record set before and after a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastSet {
     /// The owner, relative to the zone; `@` is the zone's own name.
+    #[schema(examples("www"))]
     pub name: String,
     /// The type.
     #[serde(rename = "type")]
+    #[schema(examples("A"))]
     pub kind: String,
     /// The set before; null if there was none.
+    #[schema(required)]
     pub before: Option<PastValues>,
     /// The set after; null if there was none.
+    #[schema(required)]
     pub after: Option<PastValues>,
 }
 
 /// The content of a record set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastValues {
     /// The TTL in seconds.
+    #[schema(maximum = 2_147_483_647, examples(300))]
     pub ttl: u32,
     /// The data of each record as in a zone file.
+    #[schema(min_items = 1, examples("192.0.2.10"))]
     pub values: Vec<String>,
 }
 

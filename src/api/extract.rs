@@ -1,6 +1,7 @@
 //! What endpoints take out of a request's address; a fault becomes a problem document.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -9,6 +10,7 @@ use axum::http::{StatusCode, header};
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::problem::TooLarge;
 use super::{BODY_SIZE_MAX, Problem};
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Fault, text};
@@ -127,7 +129,11 @@ impl Queries {
             None => Ok(self),
             Some((key, _)) => {
                 let detail = format!("the query `{key}` is not known here");
-                Err(Problem::bad_request(detail, &format!("this endpoint takes {}", known.join(", "))))
+                let hint = match known {
+                    [] => "this endpoint takes no query".to_owned(),
+                    known => format!("this endpoint takes {}", known.join(", ")),
+                };
+                Err(Problem::bad_request(detail, &hint))
             }
         }
     }
@@ -144,6 +150,19 @@ impl Queries {
     /// All values of a key.
     pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A number of this range.
+    pub(super) fn number(&self, key: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.one(key)? else { return Ok(None) };
+        let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+        match text.parse().ok().filter(|number| digits && range.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let hint = format!("write a number from {} to {}", range.start(), range.end());
+                Err(Problem::bad_request(format!("{key} is `{text}`"), &hint))
+            }
+        }
     }
 
     /// Whether only to say what would change.
@@ -179,10 +198,20 @@ fn unread(fault: &BytesRejection) -> Problem {
     match fault.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("the body is larger than {BODY_SIZE_MAX} octets");
-            let hint = "make several changes of it, or send the whole zone as a file";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail, hint)
+            Problem::new(TooLarge, detail, "make several changes of it, or send the whole zone as a file")
         }
         _ => Problem::bad_request(format!("the request broke off: {fault}"), "send it again"),
+    }
+}
+
+/// A query without any key.
+pub(super) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Queries::from_request_parts(parts, state).await?.only(&[]).map(|_| Self)
     }
 }
 
@@ -192,15 +221,7 @@ pub(super) struct DryRun(pub(super) bool);
 impl<S: Send + Sync> FromRequestParts<S> for DryRun {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match parts.uri.query().unwrap_or_default() {
-            "" | "dry_run=0" | "dry_run=false" => Ok(Self(false)),
-            "dry_run=1" | "dry_run=true" => Ok(Self(true)),
-            // Whoever mistypes a dry run must not get the real thing.
-            other => {
-                let detail = format!("the query `{other}` is not known here");
-                Err(Problem::bad_request(detail, "this endpoint takes dry_run=1 and nothing else"))
-            }
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Queries::from_request_parts(parts, state).await?.only(&["dry_run"])?.dry_run().map(Self)
     }
 }

@@ -1,4 +1,30 @@
-//! The admin API: HTTP under `/v1`, JSON in and out. This page is the table of all endpoints.
+//! The admin API: HTTP under `/v1`, JSON in and out. This page is the [`table`] of all endpoints.
+//!
+//! # An endpoint, and its description
+//!
+//! The table takes handlers by `routes!`, which reads method and path from the handler's own annotation. So the router and the
+//! description at `/v1/openapi.json` are made of the same lines and cannot drift apart:
+//!
+//! ```text
+//! /// Read a zone in short                                   the summary: one line, as a command, without a full stop
+//! ///
+//! /// More about it, in whole sentences.                     the description (Markdown)
+//! #[utoipa::path(get, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "getZone",
+//!     params(ZoneName, Known),                               the extractors of the signature (parameter.rs)
+//!     responses(
+//!         (status = 200, description = "The zone.", body = ZoneSummary, headers(("ETag"))),
+//!         NoSuchZone))]                                      what it alone can answer with (problem/table.rs)
+//! ```
+//!
+//! - What follows from an operation's shape (400, 413, 415, 500, 503) is added for all by [`description::complete`].
+//! - Types in bodies derive `ToSchema`; each field has a sentence, `examples(...)`, and its range.
+//! - A new type of problem is a line in `problem/table.rs`; a new tag a line in `description/mod.rs`.
+//! - An endpoint without a query takes [`extract::NoQuery`], so that a key nobody knows is refused.
+//! - Whoever needs no token says `security(())`.
+//! - Afterwards `UPDATE=1 cargo test --lib api::description` writes `docs/openapi.json`, and
+//!   `tests/api/schemathesis` holds the server to it.
+//!
+//! # Two doors
 //!
 //! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`serve`]), and
 //! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
@@ -13,26 +39,29 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
-use axum::routing::{get, post};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::store::Store;
 
 mod backup;
 mod caller;
 mod change;
+mod description;
 mod difference;
 mod event;
 mod extract;
 mod history;
 mod new_zone;
+mod parameter;
 mod problem;
 mod read;
 mod records;
@@ -45,6 +74,7 @@ mod zone_file;
 mod zones;
 
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
+use problem::WrongMethod;
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use socket::Socket;
@@ -95,27 +125,33 @@ struct Admin {
     zone_file_turns: Semaphore,
 }
 
-/// The table of endpoints.
+/// The table of endpoints, from which their description is made.
+fn table() -> OpenApiRouter<Arc<Admin>> {
+    let mut table = OpenApiRouter::with_openapi(description::frame())
+        .routes(routes!(zones::list))
+        .routes(routes!(zones::get, new_zone::create, zones::delete))
+        .routes(routes!(zone_file::get, zone_file::put))
+        .routes(routes!(records::list, records::patch))
+        .routes(routes!(records::get, records::put, records::post, records::delete))
+        .routes(routes!(history::all))
+        .routes(routes!(history::list))
+        .routes(routes!(history::get))
+        .routes(routes!(history::diff))
+        .routes(routes!(history::undo))
+        .routes(routes!(status::get))
+        .routes(routes!(backup::get))
+        .routes(routes!(description::get));
+    description::complete(table.get_openapi_mut());
+    table
+}
+
+/// The endpoints with all that stands around each.
 fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Router {
     let started = Instant::now();
     let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
     let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
-    Router::new()
-        .route("/v1/zones", get(zones::list))
-        .route("/v1/zones/{zone}", get(zones::get).put(new_zone::create).post(new_zone::create).delete(zones::delete))
-        .route("/v1/zones/{zone}/records", get(records::list).patch(records::patch))
-        .route(
-            "/v1/zones/{zone}/records/{name}/{type}",
-            get(records::get).put(records::put).post(records::post).delete(records::delete),
-        )
-        .route("/v1/zones/{zone}/file", get(zone_file::get).put(zone_file::put))
-        .route("/v1/zones/{zone}/history", get(history::list))
-        .route("/v1/zones/{zone}/history/{revision}", get(history::get))
-        .route("/v1/zones/{zone}/history/{revision}/diff", get(history::diff))
-        .route("/v1/zones/{zone}/undo", post(history::undo))
-        .route("/v1/history", get(history::all))
-        .route("/v1/backup", get(backup::get))
-        .route("/v1/status", get(status::get))
+    let (router, _) = table().split_for_parts();
+    router
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
@@ -129,8 +165,7 @@ async fn no_path(uri: Uri) -> Problem {
 
 async fn no_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{method} is not possible at {}", uri.path());
-    let hint = "the Allow header of this answer says what is";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not possible", detail, hint)
+    Problem::new(WrongMethod, detail, "the Allow header of this answer says what is")
 }
 
 /// Answers are nobody else's business and never anything but what they say they are.

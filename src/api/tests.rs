@@ -159,16 +159,16 @@ async fn a_zone_is_made_of_its_name_servers() {
     let bench = Bench::new();
     let path = "/v1/zones/b%C3%BCcher.example";
     let body = r#"{"name_servers": ["ns1.example.net", "ns2.example.net."], "email": "anna.b@example.org"}"#;
-    let (status, _, dry) = bench.ask(Method::POST, &format!("{path}?dry_run=1"), "application/json", body).await;
+    let (status, _, dry) = bench.ask(Method::PUT, &format!("{path}?dry_run=1"), "application/json", body).await;
     assert_eq!((status, bench.store.snapshot().zones.len()), (200, 0), "{}", String::from_utf8_lossy(&dry));
-    let (status, _, made) = bench.ask(Method::POST, path, "application/json; charset=utf-8", body).await;
+    let (status, _, made) = bench.ask(Method::PUT, path, "application/json; charset=utf-8", body).await;
     let made: ZoneChange = serde_json::from_slice(&made).unwrap();
     assert_eq!((status, made.zone.as_str(), made.added, made.warnings), (201, "xn--bcher-kva.example", 3, vec![]));
     let (_, _, file) = bench.ask(Method::GET, &format!("{path}/file"), "", "").await;
     let file = String::from_utf8(file).unwrap();
     assert!(file.contains("anna\\.b.example.org.") && file.contains("14400      ; refresh"), "{file}");
     for (method, path, kind, body, expected) in [
-        (Method::POST, path, "application/json", body, (409, "exists")),
+        (Method::POST, path, "application/json", body, (405, "method")),
         (Method::PUT, path, "application/json", body, (409, "exists")),
         (Method::PUT, "/v1/zones/a.example", "text/plain", body, (415, "content-type")),
         (Method::PUT, "/v1/zones/a.example", "application/json", "{}", (400, "bad-request")),

@@ -26,6 +26,10 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a taken lock is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// What says that no server listens: there is no socket, it is of a server that is gone, or there is no directory.
+const NOBODY: [io::ErrorKind; 3] =
+    [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused, io::ErrorKind::NotADirectory];
+
 /// Where the store and its server are.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -79,6 +83,11 @@ impl Door {
         }
     }
 
+    /// The running server, if one runs.
+    pub(super) async fn running(place: &Place) -> Result<Option<Self>, Stop> {
+        Ok(reach(&place.socket()).await?.map(Self::Server))
+    }
+
     /// Asks; an answer that is a problem becomes the command's end.
     pub(super) async fn ask(&mut self, question: Question) -> Result<Answer, Stop> {
         let answer = match self {
@@ -115,9 +124,7 @@ impl Door {
 async fn reach(socket: &Path) -> Result<Option<SendRequest<Full<Bytes>>>, Stop> {
     let stream = match UnixStream::connect(socket).await {
         Ok(stream) => stream,
-        Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
-        }
+        Err(fault) if NOBODY.contains(&fault.kind()) => return Ok(None),
         Err(fault) => {
             let message = format!("cannot reach the server at {}: {}", socket.display(), system_reason(&fault));
             return Err(Stop::new(Exit::Unreachable, message, "run as root or as the user the server runs as"));

@@ -192,7 +192,7 @@ fn a_data_directory_that_cannot_be_used_is_named_with_the_cure() {
     }
     let said = home.run(&["serve", "--listen", "127.0.0.1:0", "--data", "shut"]);
     assert_eq!(said.code, 1);
-    assert!(said.err.contains("Permission denied\n = cure: "), "{}", said.err);
+    assert!(said.err.contains("permission denied\n = cure: "), "{}", said.err);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a failed request gets: a problem document (RFC 9457) that says what is wrong and what to do next.
 //!
-//! The inner reason of a failure on our side goes to the log, not to the client.
+//! The inner reason of a failure on our side goes to the log, not to the client. The types of problems stand in one
+//! [`table`].
 
 use std::io;
 
@@ -8,34 +9,46 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::types::plain;
 use crate::wire::Name;
 use crate::zone::text::Source;
 use crate::zone::{Fault, Severity};
 
+mod table;
+
+pub(super) use table::*;
+
 const ERROR: &str = "error";
 const WARNING: &str = "warning";
 
 /// A problem document (RFC 9457, section 3.1).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem, for programs: a reference relative to the API's own address.
+    /// The type of problem, for programs: a reference relative to the API's own address.
     #[serde(rename = "type")]
+    #[schema(value_type = String, format = "uri-reference", examples("/problems/bad-values"))]
     pub kind: Box<str>,
-    /// The kind of problem, for people.
+    /// The type of problem, for people.
+    #[schema(value_type = String, examples("The request has wrong values"))]
     pub title: Box<str>,
     /// The HTTP status code.
+    #[schema(minimum = 400, maximum = 599, examples(422))]
     pub status: u16,
     /// What is wrong this time, naming the culprit.
+    #[schema(examples("MX preference must be a number from 0 to 65535"))]
     pub detail: String,
     /// What to do next.
+    #[schema(examples("write a number from 0 to 65535 instead of \"70000\""))]
     pub hint: String,
     /// The faults of a zone file or of records, all of them, in their order there.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<ZoneFault>)]
     pub faults: Box<[ZoneFault]>,
     /// The tag of what is there now, when the one in the request is out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, examples("\"2026112102\""))]
     pub current: Option<Box<str>>,
 }
 
@@ -49,35 +62,42 @@ pub fn system_reason(fault: &io::Error) -> String {
 }
 
 /// One fault of a zone file, or of a value in a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneFault {
     /// `error` (the zone is refused) or `warning`.
+    #[schema(pattern = "^(error|warning)$", examples("error"))]
     pub severity: String,
     /// The field of the request, if the fault stands in one: a JSON pointer (RFC 6901) such as `/values/0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "json-pointer", examples("/values/0"))]
     pub field: Option<String>,
     /// The file, if the fault stands in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("request"))]
     pub file: Option<String>,
     /// The line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, examples(12))]
     pub line: Option<u32>,
     /// The column, in octets from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, examples(1))]
     pub column: Option<u16>,
     /// What is wrong.
+    #[schema(examples("MX preference must be a number from 0 to 65535"))]
     pub message: String,
     /// What to do about it.
+    #[schema(examples("write a number from 0 to 65535 instead of \"70000\""))]
     pub cure: String,
 }
 
 impl Problem {
-    /// A problem of the kind whose name ends `type`; `title` is the same for all of that kind.
-    pub(super) fn new(status: StatusCode, kind: &str, title: &str, detail: String, hint: &str) -> Self {
+    /// A problem of this type, which the handler's annotation names too.
+    pub(super) fn new<T: ProblemType>(_: T, detail: String, hint: &str) -> Self {
         Self {
-            kind: format!("/problems/{kind}").into(),
-            title: title.into(),
-            status: status.as_u16(),
+            kind: T::ROW.address().into(),
+            title: T::ROW.title.into(),
+            status: T::ROW.status.as_u16(),
             detail,
             hint: hint.into(),
             faults: Box::default(),
@@ -87,25 +107,25 @@ impl Problem {
 
     /// 400: the request makes no sense.
     pub(super) fn bad_request(detail: String, hint: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail, hint)
+        Self::new(BadRequest, detail, hint)
     }
 
     /// 404: no such zone.
     pub(super) fn no_zone(apex: &Name) -> Self {
         let detail = format!("there is no zone {}", plain(apex.borrow()));
         let hint = "`freehold zone list`, or GET /v1/zones, shows all zones";
-        Self::new(StatusCode::NOT_FOUND, "no-such-zone", "No such zone", detail, hint)
+        Self::new(NoSuchZone, detail, hint)
     }
 
     /// 404: no such path.
     pub(super) fn no_path(path: &str) -> Self {
         let detail = format!("there is nothing at {path}");
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail, "see the manual for the paths below /v1")
+        Self::new(NotFound, detail, "GET /v1/ shows all there is")
     }
 
     /// 409: what is there is not what the request takes for granted.
     pub(super) fn conflict(detail: String, hint: &str) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", "Changed in the meantime", detail, hint)
+        Self::new(Conflict, detail, hint)
     }
 
     /// 422: the zone file has faults.
@@ -113,32 +133,28 @@ impl Problem {
         let errors = faults.iter().filter(|fault| fault.severity == ERROR).count();
         let detail = format!("{zone} has {errors} {}", if errors == 1 { "error" } else { "errors" });
         let hint = "mend the faults listed and send the whole file again; nothing was changed";
-        let title = "The zone is not ready to be served";
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-zone", title, detail, hint);
+        let mut problem = Self::new(BadZone, detail, hint);
         problem.faults = faults.into();
         problem
     }
 
     /// 422: values of the request are not what their types need.
     pub(super) fn bad_values(faults: Vec<ZoneFault>) -> Self {
-        let title = "The request has wrong values";
-        Self::of_faults(StatusCode::UNPROCESSABLE_ENTITY, "bad-values", title, "values are wrong", faults)
+        Self::of_faults(BadValues, "values are wrong", faults)
     }
 
     /// 409: the zone would not be sound.
     pub(super) fn zone_rule(faults: &[Fault]) -> Self {
-        let title = "The zone does not allow this";
-        let faults = ZoneFault::list(faults, &[]);
-        Self::of_faults(StatusCode::CONFLICT, "zone-rule", title, "rules of the zone would be broken", faults)
+        Self::of_faults(ZoneRule, "rules of the zone would be broken", ZoneFault::list(faults, &[]))
     }
 
     /// One fault speaks for itself; of several it is said how many.
-    fn of_faults(status: StatusCode, kind: &str, title: &str, many: &str, faults: Vec<ZoneFault>) -> Self {
+    fn of_faults<T: ProblemType>(kind: T, many: &str, faults: Vec<ZoneFault>) -> Self {
         let (detail, hint) = match &faults[..] {
             [one] => (one.message.clone(), one.cure.clone()),
             all => (format!("{} {many}", all.len()), "see the faults listed; nothing was changed".to_owned()),
         };
-        Self { faults: faults.into(), ..Self::new(status, kind, title, detail, &hint) }
+        Self { faults: faults.into(), ..Self::new(kind, detail, &hint) }
     }
 
     /// 412: `current` is the tag of what is there now.
@@ -148,22 +164,19 @@ impl Problem {
             None => "nothing is there, and the request has the condition that something is".to_owned(),
         };
         let hint = "read it again, decide again, and send that tag in If-Match";
-        let title = "It is not what the request was made for";
-        let problem = Self::new(StatusCode::PRECONDITION_FAILED, "stale", title, detail, hint);
-        Self { current: current.map(Into::into), ..problem }
+        Self { current: current.map(Into::into), ..Self::new(Stale, detail, hint) }
     }
 
     /// 415: `wanted` is the only content type that is taken here.
     pub(super) fn content_type(found: &str, wanted: &str) -> Self {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let hint = format!("send the header Content-Type: {wanted}");
-        Self::new(status, "content-type", "Wrong content type", format!("the content type is {found}"), &hint)
+        Self::new(WrongContentType, format!("the content type is {found}"), &hint)
     }
 
     /// 503: not now. `reason` ends with what to do, behind its last colon.
-    pub(super) fn unavailable(kind: &str, title: &str, reason: &str) -> Self {
+    pub(super) fn unavailable<T: ProblemType>(kind: T, reason: &str) -> Self {
         let (detail, hint) = reason.rsplit_once(": ").unwrap_or((reason, "try again"));
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail.to_owned(), hint)
+        Self::new(kind, detail.to_owned(), hint)
     }
 
     /// 500: our fault. The reason is logged; the client learns that it was not its own mistake.
@@ -171,7 +184,7 @@ impl Problem {
         tracing::error!(%reason, "an admin request failed");
         let hint = "look at the server's log; if it tells you nothing, report it as a bug";
         let detail = "the server could not do this, and the fault is its own".to_owned();
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something broke", detail, hint)
+        Self::new(Internal, detail, hint)
     }
 }
 
