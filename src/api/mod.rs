@@ -41,6 +41,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
+use axum::routing::get;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -61,6 +62,7 @@ mod event;
 mod extract;
 mod history;
 mod new_zone;
+mod page;
 mod parameter;
 mod problem;
 mod read;
@@ -152,6 +154,10 @@ fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Rout
     let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
     let (router, _) = table().split_for_parts();
     router
+        .route("/", get(page::root))
+        .route("/v1", get(page::root))
+        .route("/v1/", get(page::get))
+        .route("/problems/{name}", get(page::problem))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
