@@ -75,7 +75,7 @@ mod types;
 mod zone_file;
 mod zones;
 
-pub use event::{Deed, History, PastChange, PastSet, PastValues};
+pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 use problem::WrongMethod;
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;

@@ -121,7 +121,7 @@ impl Writer {
             tokio::spawn(async move {
                 let nothing = Change::EditZone { apex: Name::root(), edit: Edit { sets: Vec::new() } };
                 // Without such a zone it is refused; that is an answer too.
-                !matches!(store.commit(nothing, Actor("watchdog".into())).await, Err(Refused::Closed))
+                !matches!(store.commit(nothing, Actor::new("watchdog", "")).await, Err(Refused::Closed))
             })
         });
         let Ok(answered) = timeout(time_max, asked).await else { return false };

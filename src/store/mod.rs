@@ -15,6 +15,7 @@
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
+mod addresses;
 mod anything;
 mod apply;
 pub mod backup;
@@ -34,6 +35,7 @@ mod reaper;
 mod replay;
 mod settings;
 mod snapshot;
+pub mod stats;
 mod undo;
 mod writer;
 
@@ -45,14 +47,15 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
+pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
-pub use change::{Actor, Change, Decision, Done};
+pub use change::{Actor, Change, Decision, Done, DoneItem, DoneZone};
 pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
-pub use history::{CannotUndo, Event, History, HistoryFault, Page, Since, Wanted};
+pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
 pub use settings::Settings;
-pub use snapshot::{Snapshot, Zones};
+pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
 
 use disk::Disk;
@@ -62,6 +65,7 @@ use medium::Medium;
 use open::Opened;
 use pending::Pending;
 use reaper::Reaper;
+use stats::Stats;
 use writer::{Message, Request, Writer};
 
 /// How long the writer is given to make room in its queue for the word to stop.
@@ -72,6 +76,7 @@ pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
+    stats: Arc<Stats>,
     history: History,
     running: Mutex<Option<Running>>,
 }
@@ -114,6 +119,8 @@ impl Store {
             touched,
             closing: false,
         }));
+        let stats = Arc::new(Stats::default());
+        stats.writer.journal(journal.size());
         let (queue, receiver) = writer::queue();
         let follower = Follower {
             disk,
@@ -125,6 +132,7 @@ impl Store {
             checkpoint,
             checkpoint_due,
             retry_at: None,
+            stats: stats.clone(),
         };
         let writer = Writer {
             journal,
@@ -133,10 +141,11 @@ impl Store {
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
             failing: false,
+            stats: stats.clone(),
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, queue, shared, history, running: Mutex::new(Some(running)) })
+        Ok(Self { snapshots, queue, shared, stats, history, running: Mutex::new(Some(running)) })
     }
 
     /// The current state.
@@ -168,6 +177,25 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Whether the writer is alive, whatever the disk does.
+    pub async fn answers(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Answer(answer)).await.is_ok() && answered.await.is_ok()
+    }
+
+    /// Whether a change would be taken at present, or why not: the writer is asked, and looks for room on the disk. After
+    /// a refusal it is also how the store finds out that changes are possible again.
+    pub async fn check(&self) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Check(answer)).await.map_err(|_| Refused::Closed)?;
+        answered.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    /// What was counted since the store was opened.
+    pub fn report(&self) -> stats::Report {
+        self.stats.report(&self.shared.lock(), Instant::now())
     }
 
     /// Finishes what is under way, brings sled up to date, and lets go of the directory. Closing twice is closing once.

@@ -6,11 +6,13 @@
 //! * [`damage`]: sled, checkpoint and journal deleted, damaged, cut short.
 //! * [`room`]: a disk that is full or read-only.
 //! * [`neighbours`]: a second process, a backup.
+//! * [`earlier`]: what earlier versions wrote.
 //!
 //! `FREEHOLD_CRASH_SECONDS` makes the first two run longer than their ten seconds each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "who cannot go on here should stop")]
 
 mod damage;
+mod earlier;
 mod kill;
 mod kit;
 mod neighbours;
