@@ -30,6 +30,7 @@ pub(super) async fn backup(place: &Place, file: &Path, options: &Options) -> Res
 
 /// `freehold restore FILE`
 pub(super) async fn restore(place: &Place, file: &Path, dry_run: bool, options: &Options) -> Result<Exit, Stop> {
+    let place = place.local("restore")?;
     let directory = &place.store.directory;
     if is_serving(place).await && !dry_run {
         let message = format!("a server runs on the data directory {}", directory.display());

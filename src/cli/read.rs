@@ -50,7 +50,8 @@ pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> R
 /// `freehold status`
 pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Stop> {
     let Some(mut door) = Door::running(place).await? else {
-        let message = format!("no server runs on the data directory {}", place.store.directory.display());
+        let directory = &place.local("status")?.store.directory;
+        let message = format!("no server runs on the data directory {}", directory.display());
         return Err(Stop::new(Exit::Unreachable, message, "start it with `freehold serve`"));
     };
     let status: Status = door.ask_json(question(Method::GET, "/v1/status", "")?).await?;

@@ -3,6 +3,7 @@
 //!
 //! A value's name in capitals is also what the shell completes it by: ZONE, NAME, TYPE, FILE (`complete.rs`).
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -77,6 +78,15 @@ pub struct Options {
     /// Data directory; goes before the settings file's [also: the environment's FREEHOLD_DATA]
     #[arg(long, global = true, value_name = "DIRECTORY", help_heading = EVERY)]
     pub data: Option<PathBuf>,
+    /// Talk to the server at this URL instead of this machine's [also: the environment's FREEHOLD_SERVER]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERY, conflicts_with_all = ["config", "data"])]
+    pub server: Option<OsString>,
+    /// The token for it [also: FREEHOLD_TOKEN_FILE, or the token itself in FREEHOLD_TOKEN]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub token_file: Option<PathBuf>,
+    /// The CA to trust about it [default: those of this system; also: FREEHOLD_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub ca_file: Option<PathBuf>,
     /// How results are printed: table or json
     #[arg(short, long, global = true, default_value = "table", value_name = "FORM", help_heading = EVERY)]
     #[arg(hide_possible_values = true)]
@@ -201,6 +211,9 @@ pub struct Serve {
     /// Answer DNS here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin_listen: Vec<SocketAddr>,
 }
 
 /// How much of the past to show.
