@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper::Method;
 
 use super::door::{Door, Place, is_serving, question};
-use super::save::save;
+use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
 use crate::store;
 
@@ -14,7 +14,7 @@ use crate::store;
 pub(super) async fn backup(place: &Place, file: &Path) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
     let answer = door.ask(question(Method::GET, "/v1/backup", "")?).await?;
-    save(answer, file).await?;
+    save(answer, file, Readers::Owner).await?;
     door.close().await?;
     Ok(Exit::Done)
 }

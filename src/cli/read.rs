@@ -8,7 +8,7 @@ use hyper::Method;
 use super::arguments::{Options, Output};
 use super::door::{Door, Place, question, zone_path};
 use super::json;
-use super::save::save;
+use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
 use super::terminal::{count, table};
 use crate::api::{Status, ZoneList};
@@ -40,7 +40,7 @@ pub(super) async fn list(place: &Place, options: &Options) -> Result<Exit, Stop>
 pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
     let answer = door.ask(question(Method::GET, &zone_path(zone, "/file"), "")?).await?;
-    save(answer, file.unwrap_or(Path::new("-"))).await?;
+    save(answer, file.unwrap_or(Path::new("-")), Readers::Usual).await?;
     door.close().await?;
     Ok(Exit::Done)
 }

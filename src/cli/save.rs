@@ -1,7 +1,8 @@
 //! An answer goes to a file: whole, or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt;
@@ -9,9 +10,18 @@ use http_body_util::BodyExt;
 use super::stop::Stop;
 use crate::api::{Answer, system_reason};
 
+/// Who may read a file.
+#[derive(Clone, Copy)]
+pub(super) enum Readers {
+    /// Whoever the user's mask lets.
+    Usual,
+    /// Nobody else: there are secrets in it.
+    Owner,
+}
+
 /// Writes the body of an answer to `path`, or to standard output for `-`. A file appears, or changes, only when all
 /// of it is on the disk.
-pub(super) async fn save(answer: Answer, path: &Path) -> Result<(), Stop> {
+pub(super) async fn save(answer: Answer, path: &Path, readers: Readers) -> Result<(), Stop> {
     if path == Path::new("-") {
         let mut out = io::stdout().lock();
         copy(answer, &mut out).await?;
@@ -19,7 +29,12 @@ pub(super) async fn save(answer: Answer, path: &Path) -> Result<(), Stop> {
     }
     let part = Part::new(path);
     let unwritable = |fault: io::Error| Stop::file("write", path, &fault);
-    let mut file = File::create_new(&part.0).map_err(unwritable)?;
+    let mode = match readers {
+        Readers::Usual => 0o666,
+        Readers::Owner => 0o600,
+    };
+    let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(&part.0);
+    let mut file = created.map_err(unwritable)?;
     copy(answer, &mut file).await.map_err(|fault| match fault {
         Copy::Write(fault) => unwritable(fault),
         Copy::Read(_) => fault.into(),
