@@ -67,6 +67,10 @@ macro_rules! table {
 table! {
     BadRequest BAD_REQUEST "bad-request" "The request is not understood"
         "A name, type, number, query, header or the JSON is not understood."
+    NoToken UNAUTHORIZED "no-token" "Who are you?"
+        "A token is needed."
+    CrossSite FORBIDDEN "cross-site" "Not from a web page"
+        "A browser sent the request on behalf of a web page; the API is for programs."
     NotFound NOT_FOUND "not-found" "Not found"
         "There is nothing at this path."
     NoSuchZone NOT_FOUND "no-such-zone" "No such zone"
@@ -95,6 +99,8 @@ table! {
         "The body is larger than is taken here."
     WrongContentType UNSUPPORTED_MEDIA_TYPE "content-type" "Wrong content type"
         "The header `Content-Type` does not name the one that is taken here."
+    WrongHost MISDIRECTED_REQUEST "wrong-host" "This is another server"
+        "The host that the request is for is none of this server's names."
     BadZone UNPROCESSABLE_ENTITY "bad-zone" "The zone is not ready to be served"
         "The zone file has errors; `faults` lists all of them, with line, column and cure."
     BadValues UNPROCESSABLE_ENTITY "bad-values" "The request has wrong values"
@@ -103,6 +109,8 @@ table! {
         "The fault is the server's own; its log says more."
     NotSaved SERVICE_UNAVAILABLE "not-saved" "Not saved"
         "The disk does not take the change: nothing was changed, and answers go on."
+    Busy SERVICE_UNAVAILABLE "busy" "Too busy"
+        "There are too many connections to the admin API; `Retry-After` says when to come again."
     Closing SERVICE_UNAVAILABLE "closing" "Closing"
         "The server is about to end: nothing was changed."
 }

@@ -33,7 +33,7 @@ use super::snapshot::Snapshot;
 use read::{Head, read_head, read_section};
 
 pub(super) use read::{Unsound, read};
-pub use restore::restore;
+pub use restore::{inspect, restore};
 pub(super) use write::write;
 
 const MAGIC: &[u8; 8] = b"FHOLDBAK";

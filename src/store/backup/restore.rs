@@ -1,8 +1,8 @@
 //! File → data directory.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use super::read::{Head, SegmentHead, Unsound, read, read_head, read_section};
 use super::{END, JOURNAL, PIECE, write_checkpoint};
@@ -10,38 +10,54 @@ use crate::store::fault::OpenFault;
 use crate::store::journal::{self, Journal};
 use crate::store::lock::Lock;
 use crate::store::medium::{self, Medium};
+use crate::store::owner::as_owner;
 use crate::store::snapshot::Snapshot;
+
+/// Reads a whole backup, and verifies all of it.
+pub fn inspect(file: &Path) -> Result<Snapshot, OpenFault> {
+    let input = File::open(file).map_err(OpenFault::io("read", file))?;
+    read(input).map_err(|fault| fault.of(file))
+}
 
 /// Makes a data directory of a backup. The whole file is verified before anything is written, and a directory that
 /// holds anything is refused.
 pub fn restore(file: &Path, directory: &Path) -> Result<Snapshot, OpenFault> {
-    let unread = |fault| match fault {
-        Unsound::Io(error) => OpenFault::io("read", file)(error),
-        Unsound::Newer(version) => OpenFault::Newer { path: file.to_owned(), version },
-        Unsound::Damaged(reason) => {
-            OpenFault::Damaged { path: file.to_owned(), reason, cure: "use another backup".to_owned() }
+    let mut input = File::open(file).map_err(OpenFault::io("read", file))?;
+    let snapshot = read(&input).map_err(|fault| fault.of(file))?;
+    input.rewind().map_err(OpenFault::io("read", file))?;
+    let restore = || {
+        medium::create_directory(directory).map_err(OpenFault::io("create", directory))?;
+        if fs::read_dir(directory).map_err(OpenFault::io("read", directory))?.next().is_some() {
+            return Err(OpenFault::NotEmpty { directory: directory.to_owned() });
         }
+        let _lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+        let place = Place { medium: Medium::default(), journal: directory.join("journal") };
+        place.fill(&snapshot, directory).map_err(OpenFault::io("write", directory))?;
+        place.fill_past(input).map_err(|fault| match fault {
+            Unsound::Io(error) => OpenFault::io("write", directory)(error),
+            fault @ (Unsound::Newer(_) | Unsound::Damaged(_)) => fault.of(file),
+        })
     };
-    let snapshot = File::open(file).map_err(Unsound::Io).and_then(read).map_err(unread)?;
-    medium::create_directory(directory).map_err(OpenFault::io("create", directory))?;
-    if fs::read_dir(directory).map_err(OpenFault::io("read", directory))?.next().is_some() {
-        return Err(OpenFault::NotEmpty { directory: directory.to_owned() });
-    }
-    let _lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
-    let place = Place { medium: Medium::default(), journal: directory.join("journal") };
-    place.fill(&snapshot, directory).map_err(OpenFault::io("write", directory))?;
-    let past = File::open(file).map_err(Unsound::Io).and_then(|file| place.fill_past(file));
-    past.map_err(|fault| match fault {
-        Unsound::Io(error) => OpenFault::io("write", directory)(error),
-        fault @ (Unsound::Newer(_) | Unsound::Damaged(_)) => unread(fault),
-    })?;
+    as_owner(directory, restore).map_err(OpenFault::io("work as the owner of", directory))??;
     Ok(snapshot)
+}
+
+impl Unsound {
+    fn of(self, file: &Path) -> OpenFault {
+        match self {
+            Self::Io(error) => OpenFault::io("read", file)(error),
+            Self::Newer(version) => OpenFault::Newer { path: file.to_owned(), version },
+            Self::Damaged(reason) => {
+                OpenFault::Damaged { path: file.to_owned(), reason, cure: "use another backup".to_owned() }
+            }
+        }
+    }
 }
 
 /// Where it goes. Interrupted anywhere, a directory is left with the whole state or with none; the past may begin later.
 struct Place {
     medium: Medium,
-    journal: std::path::PathBuf,
+    journal: PathBuf,
 }
 
 impl Place {
