@@ -16,10 +16,12 @@
 //! | floor  | folder                 | what it knows                                                        |
 //! |--------|------------------------|----------------------------------------------------------------------|
 //! | ground | [`limits`]             | every fixed bound, with its reason                                   |
+//! |        | [`tally`]              | numbers that count up while the server runs                          |
 //! | 0      | [`wire`]               | DNS messages as bytes: no zone, no socket                            |
 //! | 1      | [`zone`]               | zones as plain values: no I/O, no clock, no tasks                    |
 //! | 1      | [`route`]              | which host and path lead to which app                                |
 //! | 1      | [`cert`]               | certificates and keys as values, and the built-in CA                 |
+//! | 1      | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
@@ -57,6 +59,8 @@
 //!
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
+pub mod access;
+pub mod acme;
 pub mod api;
 pub mod cert;
 pub mod cli;
@@ -65,5 +69,6 @@ pub mod dns;
 pub mod limits;
 pub mod route;
 pub mod store;
+pub mod tally;
 pub mod wire;
 pub mod zone;

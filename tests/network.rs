@@ -170,7 +170,7 @@ fn each_of_many_queries_is_answered_to_whom_it_came_from() {
         }
     }
     let totals = server.handle.stop();
-    assert_eq!((totals.udp_queries, totals.replies[5], totals.udp_unsent), (800, 800, 0));
+    assert_eq!((totals.udp.queries, totals.udp.replies[5], totals.udp.unsent), (800, 800, 0));
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn garbage_of_every_size_leaves_the_server_answering() {
     }
     canary(server.address());
     let totals = server.handle.stop();
-    assert!(totals.malformed > 1_000 && totals.panics == 0, "{totals:?}");
-    assert_eq!(totals.udp_oversized, 3);
+    assert!(totals.udp.malformed > 1_000 && totals.udp.panics == 0, "{totals:?}");
+    assert_eq!(totals.udp.oversized, 3);
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn a_flood_gets_little_back_and_its_neighbours_are_answered() {
             continue;
         }
         let sent = u64::from(id) + 1;
-        assert!(eventually(|| server.handle.stats().udp_queries == sent));
-        while replies < sent - server.handle.stats().dropped {
+        assert!(eventually(|| server.handle.stats().udp.queries == sent));
+        while replies < sent - server.handle.stats().udp.dropped {
             let length = flooder.recv(&mut reply).unwrap();
             (replies, octets) = (replies + 1, octets + length);
             truncated += u64::from(reply[2] & 2 != 0);
@@ -284,7 +284,7 @@ fn a_thousand_pipelined_queries_are_answered_in_order() {
         scope.spawn(move || writer.write_all(&all).unwrap());
         (0..20_000).for_each(|id| check(&client.receive(), id));
     });
-    assert_eq!(server.handle.stop().tcp_queries, 21_000);
+    assert_eq!(server.handle.stop().tcp.queries, 21_000);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn what_was_asked_before_the_client_closed_its_side_is_answered() {
     check(&client.receive(), 1);
     check(&client.receive(), 2);
     assert!(client.is_closed());
-    assert!(eventually(|| server.handle.stats().tcp_open() == 0));
+    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
 }
 
 #[test]
@@ -330,8 +330,8 @@ fn a_query_that_does_not_get_finished_is_cut() {
     });
     assert!(closed && start.elapsed() >= millis(200), "after {:?}", start.elapsed());
     assert!(silent.is_closed() && later.is_closed());
-    assert!(eventually(|| server.handle.stats().tcp_open() == 0));
-    assert_eq!(server.handle.stop().tcp_timed_out, 3);
+    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
+    assert_eq!(server.handle.stop().tcp.timed_out, 3);
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     busy.ask(99);
     assert!(idle.is_closed() && start.elapsed() >= millis(1_000));
     assert!(busy.is_closed());
-    assert_eq!(server.handle.stop().tcp_timed_out, 2);
+    assert_eq!(server.handle.stop().tcp.timed_out, 2);
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn a_client_that_does_not_read_is_cut_and_costs_the_others_nothing() {
         assert!(matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{kind:?}");
     });
     assert!(start.elapsed() >= millis(300));
-    assert_eq!(server.handle.stop().tcp_timed_out, 1);
+    assert_eq!(server.handle.stop().tcp.timed_out, 1);
 }
 
 #[test]
@@ -390,10 +390,10 @@ fn one_network_has_a_limit() {
     server.connect_from([127, 0, 1, 1]).ask(3);
     first.ask(4);
     drop(first);
-    assert!(eventually(|| server.handle.stats().tcp_closed >= 2));
+    assert!(eventually(|| server.handle.stats().tcp.closed >= 2));
     server.connect().ask(5);
     second.ask(6);
-    assert_eq!(server.handle.stop().tcp_refused, 2);
+    assert_eq!(server.handle.stop().tcp.refused, 2);
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn when_all_connections_are_taken_the_one_that_waited_longest_makes_room() {
     server.connect_from([127, 5, 0, 1]).ask(7);
     assert!(fourth.is_closed());
     let totals = server.handle.stop();
-    assert_eq!((totals.tcp_evicted, totals.tcp_refused), (2, 0));
+    assert_eq!((totals.tcp.evicted, totals.tcp.refused), (2, 0));
 }
 
 #[test]
@@ -420,8 +420,8 @@ fn many_short_connections_leave_nothing_behind() {
     for id in 0..300 {
         server.connect().ask(id);
     }
-    assert!(eventually(|| server.handle.stats().tcp_open() == 0));
-    assert_eq!(server.handle.stop().tcp_accepted, 300);
+    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
+    assert_eq!(server.handle.stop().tcp.accepted, 300);
 }
 
 // ----- Start and stop -------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ fn it_stops_within_a_second_whatever_the_clients_do() {
     assert!(start.elapsed() < millis(1_000), "it took {:?}", start.elapsed());
     check(&asking.receive(), 4);
     assert!(idle.is_closed() && half.is_closed() && asking.is_closed());
-    assert_eq!(totals.tcp_open(), 0);
+    assert_eq!(totals.tcp.open(), 0);
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let again = Settings { listen: vec![address.to_string().parse().unwrap()], ..settings() };
     canary(Server::start(again).address());
@@ -464,5 +464,5 @@ fn sockets_of_somebody_else_are_shared_by_the_workers() {
     (0..20).for_each(|_| canary(address));
     (0..20).for_each(|id| server.connect().ask(id));
     canary(SocketAddr::new([127, 0, 0, 3].into(), both_families.port()));
-    assert_eq!(server.handle.stop().tcp_accepted, 20);
+    assert_eq!(server.handle.stop().tcp.accepted, 20);
 }

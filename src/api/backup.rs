@@ -6,11 +6,16 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::extract::NoQuery;
 use super::{Admin, stream};
 use crate::store;
 
-/// `GET /v1/backup`
-pub(super) async fn get(State(admin): State<Arc<Admin>>) -> Response {
+/// Download a backup
+///
+/// One checksummed file with all that Freehold knows at this moment; `freehold restore` takes it.
+#[utoipa::path(get, path = "/v1/backup", tag = "Server", operation_id = "getBackup",
+    responses((status = 200, description = "The backup.", content(("application/octet-stream")))))]
+pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Response {
     let snapshot = admin.store.snapshot();
     let body = stream::body(move |mut out| store::backup::write(&snapshot, &mut out));
     ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()

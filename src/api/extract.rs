@@ -1,6 +1,7 @@
 //! What endpoints take out of a request's address; a fault becomes a problem document.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -9,7 +10,10 @@ use axum::http::{StatusCode, header};
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::listen::Stalled;
+use super::problem::{TooLarge, TooSlow};
 use super::{BODY_SIZE_MAX, Problem};
+use crate::limits::JSON_DEPTH_MAX;
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Fault, text};
 
@@ -127,7 +131,11 @@ impl Queries {
             None => Ok(self),
             Some((key, _)) => {
                 let detail = format!("the query `{key}` is not known here");
-                Err(Problem::bad_request(detail, &format!("this endpoint takes {}", known.join(", "))))
+                let hint = match known {
+                    [] => "this endpoint takes no query".to_owned(),
+                    known => format!("this endpoint takes {}", known.join(", ")),
+                };
+                Err(Problem::bad_request(detail, &hint))
             }
         }
     }
@@ -144,6 +152,19 @@ impl Queries {
     /// All values of a key.
     pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A number of this range.
+    pub(super) fn number(&self, key: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.one(key)? else { return Ok(None) };
+        let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+        match text.parse().ok().filter(|number| digits && range.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let hint = format!("write a number from {} to {}", range.start(), range.end());
+                Err(Problem::bad_request(format!("{key} is `{text}`"), &hint))
+            }
+        }
     }
 
     /// Whether only to say what would change.
@@ -169,20 +190,56 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::content_type(&kind, JSON));
         }
         let octets = Bytes::from_request(request, state).await.map_err(|fault| unread(&fault))?;
+        if json_depth(&octets) > JSON_DEPTH_MAX {
+            let detail = format!("the body has more than {JSON_DEPTH_MAX} arrays and objects one in another");
+            return Err(Problem::bad_request(detail, "docs/records.md shows every body"));
+        }
         serde_json::from_slice(&octets).map(Self).map_err(|fault| {
             Problem::bad_request(format!("the body is not understood: {fault}"), "docs/records.md shows every body")
         })
     }
 }
 
+/// How many arrays and objects stand one in another, at most. Told before anything is read, for a reader keeps count on
+/// its stack.
+fn json_depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for octet in text {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => (),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+    }
+    deepest
+}
+
 fn unread(fault: &BytesRejection) -> Problem {
     match fault.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("the body is larger than {BODY_SIZE_MAX} octets");
-            let hint = "make several changes of it, or send the whole zone as a file";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail, hint)
+            Problem::new(TooLarge, detail, "make several changes of it, or send the whole zone as a file")
         }
+        _ if Stalled::caused(fault) => Problem::new(TooSlow, "the body did not get on".into(), "send it again"),
         _ => Problem::bad_request(format!("the request broke off: {fault}"), "send it again"),
+    }
+}
+
+/// A query without any key.
+pub(super) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Queries::from_request_parts(parts, state).await?.only(&[]).map(|_| Self)
     }
 }
 
@@ -192,15 +249,21 @@ pub(super) struct DryRun(pub(super) bool);
 impl<S: Send + Sync> FromRequestParts<S> for DryRun {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match parts.uri.query().unwrap_or_default() {
-            "" | "dry_run=0" | "dry_run=false" => Ok(Self(false)),
-            "dry_run=1" | "dry_run=true" => Ok(Self(true)),
-            // Whoever mistypes a dry run must not get the real thing.
-            other => {
-                let detail = format!("the query `{other}` is not known here");
-                Err(Problem::bad_request(detail, "this endpoint takes dry_run=1 and nothing else"))
-            }
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Queries::from_request_parts(parts, state).await?.only(&["dry_run"])?.dry_run().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_that_of_arrays_and_objects_outside_of_texts() {
+        let depth = |text: &str| json_depth(text.as_bytes());
+        assert_eq!(depth(r#"{"ttl": 300, "values": ["a", "b"]}"#), 2);
+        assert_eq!(depth(r#"["[[[[", "\"[[[[", "\\", [1], [2]]"#), 2);
+        assert_eq!(depth("]]]][["), 2);
+        assert_eq!(depth("1"), 0);
     }
 }

@@ -4,29 +4,27 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
+use super::caller::Caller;
 use super::change;
 use super::difference;
 use super::event::{History, PastChange};
-use super::extract::{DryRun, ZoneName, ZoneRevision};
-use super::socket::Caller;
-use super::types::{ZoneChange, plain};
+use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
+use super::problem::{BadZone, CannotUndo, Conflict, NoSuchRevision, NoSuchZone};
+use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
-use crate::store::{CannotUndo, HistoryFault, Since, Wanted};
+use crate::store::{self, HistoryFault, Since, Wanted};
 use crate::wire::Name;
 use crate::zone::Count;
 
 /// Changes on a page, by default.
-const LIMIT: usize = 50;
+pub(super) const LIMIT: usize = 50;
 /// Changes on a page, at most.
-const LIMIT_MAX: usize = 500;
+pub(super) const LIMIT_MAX: usize = 500;
 
 /// The query `?limit=50&before=17`.
 pub(super) struct Paging {
@@ -37,30 +35,30 @@ pub(super) struct Paging {
 impl<S: Send + Sync> FromRequestParts<S> for Paging {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut paging = Self { limit: LIMIT, before: None };
-        for pair in parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let number = |text: &str| text.parse::<u64>().ok();
-            match pair.split_once('=').map(|(key, value)| (key, number(value))) {
-                Some(("limit", Some(limit @ 1..))) if limit <= LIMIT_MAX as u64 => paging.limit = limit as usize,
-                Some(("before", Some(before))) => paging.before = Some(before),
-                Some(_) | None => {
-                    let detail = format!("the query `{pair}` is not known here");
-                    let hint = "this endpoint takes limit (1 to 500) and before (a revision)";
-                    return Err(Problem::bad_request(detail, hint));
-                }
-            }
-        }
-        Ok(paging)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let queries = Queries::from_request_parts(parts, state).await?.only(&["limit", "before"])?;
+        let limit = queries.number("limit", 1..=LIMIT_MAX as u64)?.map_or(LIMIT, |limit| limit as usize);
+        Ok(Self { limit, before: queries.number("before", 0..=u64::MAX)? })
     }
 }
 
-/// `GET /v1/history[?limit=&before=]`
+/// List all changes
+///
+/// Those of all zones, newest first, page by page.
+#[utoipa::path(get, path = "/v1/history", tag = "History", operation_id = "listHistory",
+    params(Paging),
+    responses((status = 200, description = "A page of changes.", body = History)))]
 pub(super) async fn all(State(admin): State<Arc<Admin>>, paging: Paging) -> Result<Json<History>, Problem> {
     blocking(move || page(&admin, None, &paging).map(Json)).await
 }
 
-/// `GET /v1/zones/{zone}/history[?limit=&before=]`
+/// List the changes of a zone
+///
+/// Newest first, page by page. A zone that is gone still has its history. A page may hold fewer changes than it could and
+/// not be the last.
+#[utoipa::path(get, path = "/v1/zones/{zone}/history", tag = "History", operation_id = "listZoneHistory",
+    params(ZoneName, Paging),
+    responses((status = 200, description = "A page of changes.", body = History), NoSuchZone))]
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
@@ -82,23 +80,38 @@ fn page(admin: &Admin, zone: Option<&Name>, paging: &Paging) -> Result<History, 
     admin.store.history().page(&wanted).map(History::from).map_err(|fault| unknown(&fault))
 }
 
-/// `GET /v1/zones/{zone}/history/{revision}`
+/// Read a change
+///
+/// Who, when, and its record sets before and after: the first 1,000 of a large change.
+#[utoipa::path(get, path = "/v1/zones/{zone}/history/{revision}", tag = "History", operation_id = "getChange",
+    params(ZoneRevision),
+    responses((status = 200, description = "The change.", body = PastChange), NoSuchRevision))]
 pub(super) async fn get(
     State(admin): State<Arc<Admin>>,
     ZoneRevision(apex, revision): ZoneRevision,
+    _: NoQuery,
 ) -> Result<Json<PastChange>, Problem> {
     blocking(move || find(&admin, &apex, revision).map(Json)).await
 }
 
-/// `GET /v1/zones/{zone}/history/{revision}/diff`: every record that went (`-`) and came (`+`), a line each.
+/// Read a change record by record
+///
+/// Every record that went (`-`) and came (`+`), a line each, however many.
+#[utoipa::path(get, path = "/v1/zones/{zone}/history/{revision}/diff", tag = "History", operation_id = "getChangeDiff",
+    params(ZoneRevision),
+    responses(
+        (status = 200, description = "The records.", body = String, content_type = "text/plain; charset=utf-8",
+            example = "-www.home.example. 300 IN A 192.0.2.10\n+www.home.example. 300 IN A 192.0.2.11\n"),
+        NoSuchRevision))]
 pub(super) async fn diff(
     State(admin): State<Arc<Admin>>,
     ZoneRevision(apex, revision): ZoneRevision,
+    _: NoQuery,
 ) -> Result<Response, Problem> {
-    let known = Arc::clone(&admin);
-    blocking(move || find(&known, &apex, revision)).await?;
+    let (known, zone) = (Arc::clone(&admin), apex.clone());
+    blocking(move || find(&known, &zone, revision)).await?;
     let body = stream::body(move |out| {
-        admin.store.history().sets(revision, &mut |change| {
+        admin.store.history().sets(revision, apex.borrow(), &mut |change| {
             let mut written = Ok(());
             change.records(&mut Count::default(), &mut |sign, ttl, rdata| {
                 let line = difference::line(change.name.borrow(), ttl, change.kind, rdata);
@@ -114,29 +127,28 @@ pub(super) async fn diff(
 
 fn find(admin: &Admin, apex: &Name, revision: u64) -> Result<PastChange, Problem> {
     let event = admin.store.history().find(revision).map_err(|fault| unknown(&fault))?;
-    match event.zone == *apex {
-        true => Ok(PastChange::of(&event)),
-        false => Err(refusal(&CannotUndo::OtherZone { revision, zone: event.zone })),
+    match event.of_zone(apex) {
+        Some(_) => Ok(PastChange::of(&event)),
+        None => Err(refusal(&event.is_of_others())),
     }
 }
 
-/// What to take back.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Which {
-    revision: u64,
-}
-
-/// `POST /v1/zones/{zone}/undo[?dry_run=1]` with `{"revision": 17}`
+/// Take a change back
+///
+/// An undo is a change of its own: it is in the history, the serial moves forward, and it can be undone in turn. Where
+/// something newer would be lost, nothing happens.
+#[utoipa::path(post, path = "/v1/zones/{zone}/undo", tag = "History", operation_id = "undoChange",
+    params(ZoneName, DryRun), request_body = Undo,
+    responses(
+        (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, BadZone))]
 pub(super) async fn undo(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Body(Undo { revision }): Body<Undo>,
 ) -> Result<Json<ZoneChange>, Problem> {
-    let revision = which(&headers, body)?;
     blocking(move || {
         let change = admin.store.history().undo(&apex, revision).map_err(|cannot| refusal(&cannot))?;
         let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;
@@ -145,46 +157,22 @@ pub(super) async fn undo(
     .await
 }
 
-fn which(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<u64, Problem> {
-    const HINT: &str = "send {\"revision\": N}, with a revision out of the zone's history";
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("none");
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
-        let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("the content type is {kind}"));
-        let hint = "send the header Content-Type: application/json";
-        return Err(Problem::new(status, "content-type", "Wrong content type", detail, hint));
-    }
-    let body = body.map_err(|fault| match fault.status() {
-        status @ StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too-large", "The request is too large", fault.body_text(), HINT)
-        }
-        _ => Problem::bad_request(fault.body_text(), HINT),
-    })?;
-    match serde_json::from_slice::<Which>(&body) {
-        Ok(which) => Ok(which.revision),
-        Err(fault) => Err(Problem::bad_request(format!("the body is not understood: {fault}"), HINT)),
-    }
-}
-
 fn unknown(fault: &HistoryFault) -> Problem {
     let hint = "`freehold zone history ZONE`, or GET /v1/zones/{zone}/history, shows what is known";
     match fault {
-        HistoryFault::Unknown { .. } => {
-            Problem::new(StatusCode::NOT_FOUND, "no-such-revision", "No such revision", fault.to_string(), hint)
-        }
+        HistoryFault::Unknown { .. } => Problem::new(NoSuchRevision, fault.to_string(), hint),
         HistoryFault::Unreadable { .. } => Problem::internal(fault),
     }
 }
 
-fn refusal(cannot: &CannotUndo) -> Problem {
-    let (kind, title) = ("cannot-undo", "This cannot be taken back");
+fn refusal(cannot: &store::CannotUndo) -> Problem {
     match cannot {
-        CannotUndo::History(fault) => unknown(fault),
-        CannotUndo::OtherZone { revision, zone } => {
-            let detail = format!("revision {revision} is a change of {}", plain(zone.borrow()));
-            let hint = "look for it in the history of that zone";
-            Problem::new(StatusCode::NOT_FOUND, "no-such-revision", "No such revision", detail, hint)
+        store::CannotUndo::History(fault) => unknown(fault),
+        store::CannotUndo::OtherZone { .. } => {
+            let hint = "`freehold log` shows the changes of everything";
+            Problem::new(NoSuchRevision, cannot.to_string(), hint)
         }
-        CannotUndo::ChangedSince { what, revision } => {
+        store::CannotUndo::ChangedSince { what, revision } => {
             let (what, by_hand) = since(what);
             let detail = match revision {
                 Some(later) => format!("{what}, by revision {later}"),
@@ -194,13 +182,16 @@ fn refusal(cannot: &CannotUndo) -> Problem {
                 Some(later) => format!("undo revision {later} first, or {by_hand}"),
                 None => by_hand.to_owned(),
             };
-            Problem::new(StatusCode::CONFLICT, kind, title, detail, &hint)
+            Problem::new(CannotUndo, detail, &hint)
         }
-        CannotUndo::Nothing { .. } => {
+        store::CannotUndo::Item { key, instead } => {
+            Problem::new(CannotUndo, format!("a change of the {key} is not taken back"), instead)
+        }
+        store::CannotUndo::Nothing { .. } => {
             let hint = "serials only ever move forward";
-            Problem::new(StatusCode::CONFLICT, kind, title, cannot.to_string(), hint)
+            Problem::new(CannotUndo, cannot.to_string(), hint)
         }
-        CannotUndo::Unsound(faults) => Problem::bad_zone("the zone", ZoneFault::list(faults, &[])),
+        store::CannotUndo::Unsound(faults) => Problem::bad_zone("the zone", ZoneFault::list(faults, &[])),
     }
 }
 
@@ -210,6 +201,7 @@ fn since(what: &Since) -> (String, &'static str) {
         Since::Set(name, kind) => {
             (format!("{kind} {} was changed again since", plain(name.borrow())), "set the record as it shall be")
         }
+        Since::Item(key) => (format!("the {key} was changed again since"), "change it as it shall be"),
         Since::Gone(zone) => (format!("{} was deleted since", plain(zone.borrow())), "import the zone"),
         Since::Back(zone) => (format!("{} was created again since", plain(zone.borrow())), "import the zone"),
         Since::Grown(zone) => (format!("{} was changed since it was created", plain(zone.borrow())), "delete the zone"),

@@ -1,41 +1,69 @@
-//! The admin API: HTTP under `/v1`, JSON in and out. This page is the table of all endpoints.
+//! The admin API: HTTP under `/v1`, JSON in and out. This page is the [`table`] of all endpoints.
 //!
-//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`serve`]), and
-//! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
-//! change anything, and it is this one.
+//! # An endpoint, and its description
 //!
-//! Missing so far: tokens, TCP. The socket alone needs no tokens, for the kernel
-//! says who calls.
+//! The table takes handlers by `routes!`, which reads method and path from the handler's own annotation. So the router and the
+//! description at `/v1/openapi.json` are made of the same lines and cannot drift apart:
+//!
+//! ```text
+//! /// Read a zone in short                                   the summary: one line, as a command, without a full stop
+//! ///
+//! /// More about it, in whole sentences.                     the description (Markdown)
+//! #[utoipa::path(get, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "getZone",
+//!     params(ZoneName, Known),                               the extractors of the signature (parameter.rs)
+//!     responses(
+//!         (status = 200, description = "The zone.", body = ZoneSummary, headers(("ETag"))),
+//!         NoSuchZone))]                                      what it alone can answer with (problem/table.rs)
+//! ```
+//!
+//! - What follows from an operation's shape (400, 413, 415, 500, 503) is added for all by [`description::complete`].
+//! - Types in bodies derive `ToSchema`; each field has a sentence, `examples(...)`, and its range.
+//! - A new type of problem is a line in `problem/table.rs`; a new tag a line in `description/mod.rs`.
+//! - An endpoint without a query takes [`extract::NoQuery`], so that a key nobody knows is refused.
+//! - Whoever needs no token says `security(())`.
+//! - Afterwards `UPDATE=1 cargo test --lib api::description` writes `docs/openapi.json`, and
+//!   `tests/api/schemathesis` holds the server to it.
+//!
+//! # Doors
+//!
+//! It has several doors, and all lead to the same [`Router`]: the Unix socket and the TCP addresses of a running server
+//! ([`serve`]), and [`Here`], by which the command line calls it in its own process when no server runs. So there is one
+//! way to change anything, and it is this one.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::http::{Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::store::Store;
+use listen::guard::{self, Hosts};
 
 mod backup;
+mod caller;
 mod change;
+mod description;
 mod difference;
 mod event;
 mod extract;
 mod history;
+mod listen;
 mod new_zone;
+mod parameter;
 mod problem;
 mod read;
 mod records;
-mod socket;
+mod settings;
 mod status;
 mod stream;
 mod tag;
@@ -43,10 +71,13 @@ mod types;
 mod zone_file;
 mod zones;
 
-pub use event::{Deed, History, PastChange, PastSet, PastValues};
+pub use caller::Caller;
+pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
+pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
+use problem::{NoToken, WrongMethod};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
-pub use socket::Socket;
+pub use settings::{HostName, Listen, PORT, Settings};
 pub use types::{
     Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
     ZoneSummary, plain,
@@ -55,33 +86,8 @@ pub use zone_file::TEXT_DNS;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
-/// Octets of a zone file, by default: some ten million records.
-const ZONE_FILE_SIZE_MAX: u64 = 1 << 30;
 /// Zone files that lie in memory while they are read, at once.
 const ZONE_FILES_AT_ONCE_MAX: usize = 2;
-
-/// Settings of the admin API: the section `[admin]` of the settings file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// The Unix socket that the command line talks to. Default: `admin.socket` in the data directory.
-    pub socket: Option<PathBuf>,
-    /// The largest zone file that is taken, in octets. Default: 1 GiB.
-    pub zone_file_size_max: u64,
-}
-
-impl Settings {
-    /// Where the socket is when the data directory is this.
-    pub fn socket_in(&self, directory: &Path) -> PathBuf {
-        self.socket.clone().unwrap_or_else(|| directory.join("admin.socket"))
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { socket: None, zone_file_size_max: ZONE_FILE_SIZE_MAX }
-    }
-}
 
 /// What every endpoint works with.
 struct Admin {
@@ -94,31 +100,40 @@ struct Admin {
     zone_file_turns: Semaphore,
 }
 
-/// The table of endpoints.
+/// The table of endpoints, from which their description is made.
+fn table() -> OpenApiRouter<Arc<Admin>> {
+    let mut table = OpenApiRouter::with_openapi(description::frame())
+        .routes(routes!(zones::list))
+        .routes(routes!(zones::get, new_zone::create, zones::delete))
+        .routes(routes!(zone_file::get, zone_file::put))
+        .routes(routes!(records::list, records::patch))
+        .routes(routes!(records::get, records::put, records::post, records::delete))
+        .routes(routes!(history::all))
+        .routes(routes!(history::list))
+        .routes(routes!(history::get))
+        .routes(routes!(history::diff))
+        .routes(routes!(history::undo))
+        .routes(routes!(status::get))
+        .routes(routes!(backup::get))
+        .routes(routes!(description::get));
+    description::complete(table.get_openapi_mut());
+    table
+}
+
+/// The endpoints with all that stands around each.
 fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Router {
     let started = Instant::now();
+    let hosts = Hosts::of(&settings);
     let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
     let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
-    Router::new()
-        .route("/v1/zones", get(zones::list))
-        .route("/v1/zones/{zone}", get(zones::get).put(new_zone::create).post(new_zone::create).delete(zones::delete))
-        .route("/v1/zones/{zone}/records", get(records::list).patch(records::patch))
-        .route(
-            "/v1/zones/{zone}/records/{name}/{type}",
-            get(records::get).put(records::put).post(records::post).delete(records::delete),
-        )
-        .route("/v1/zones/{zone}/file", get(zone_file::get).put(zone_file::put))
-        .route("/v1/zones/{zone}/history", get(history::list))
-        .route("/v1/zones/{zone}/history/{revision}", get(history::get))
-        .route("/v1/zones/{zone}/history/{revision}/diff", get(history::diff))
-        .route("/v1/zones/{zone}/undo", post(history::undo))
-        .route("/v1/history", get(history::all))
-        .route("/v1/backup", get(backup::get))
-        .route("/v1/status", get(status::get))
+    let (router, _) = table().split_for_parts();
+    router
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
-        .layer(axum::middleware::map_response(guard))
+        .layer(middleware::from_fn(authenticate))
+        .layer(middleware::from_fn_with_state(hosts, guard::admit))
+        .layer(middleware::map_response(guard::dress))
         .with_state(admin)
 }
 
@@ -128,16 +143,17 @@ async fn no_path(uri: Uri) -> Problem {
 
 async fn no_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{method} is not possible at {}", uri.path());
-    let hint = "the Allow header of this answer says what is";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not possible", detail, hint)
+    Problem::new(WrongMethod, detail, "the Allow header of this answer says what is")
 }
 
-/// Answers are nobody else's business and never anything but what they say they are.
-async fn guard(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+/// Whoever comes over TCP has to show a token, and there are none.
+async fn authenticate(request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(Caller::Network { .. })) = request.extensions().get() {
+        let detail = "a token is needed".to_owned();
+        let hint = "send Authorization: Bearer, or ask at the Unix socket";
+        return Problem::new(NoToken, detail, hint).into_response();
+    }
+    next.run(request).await
 }
 
 /// Runs what reads much or waits for the disk, off the threads that must not wait.
@@ -145,16 +161,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> +
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(Problem::internal(&fault)))
 }
 
-/// The API of a running server, on its socket, until `stop` is done; then requests under way are finished.
+/// The API of a running server, until `stop` is done; then requests under way are finished.
 pub async fn serve(
-    socket: Socket,
+    doors: Doors,
     store: Arc<Store>,
     settings: Settings,
     addresses: Vec<String>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router(store, settings, addresses).into_make_service_with_connect_info::<socket::Caller>();
-    axum::serve(socket, service).with_graceful_shutdown(stop).await
+    stop: impl Future<Output = ()> + Send,
+) {
+    listen::serve(doors, router(store, settings, addresses), stop).await;
 }
 
 /// A request as the command line makes it.
@@ -176,7 +191,7 @@ impl Here {
     /// Answers as a server would, on behalf of the user this process runs as.
     pub async fn answer(&self, question: Question) -> Answer {
         let mut request = question.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(socket::Caller::here()));
+        request.extensions_mut().insert(ConnectInfo(Caller::here()));
         let Ok(response) = self.0.clone().oneshot(request).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }

@@ -8,9 +8,10 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::extract::{Body, Queries, ZoneName};
+use super::caller::Caller;
+use super::extract::{Body, DryRun, ZoneName};
+use super::problem::{BadValues, BadZone, Exists};
 use super::records::read_ttl;
-use super::socket::Caller;
 use super::types::{NewZone, ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, change, tag};
 use crate::store::{Change, Decision, Refused};
@@ -23,15 +24,22 @@ const TTL: u64 = 3_600;
 /// four weeks without us; that a name does not exist is kept for ten minutes.
 const TIMES: &str = "14400 3600 2419200 600";
 
-/// `PUT` or `POST /v1/zones/{zone}[?dry_run=1]`: only ever makes a new zone.
+/// Make a new zone
+///
+/// Its SOA and NS records are made of the name servers. A zone that is there is never touched.
+#[utoipa::path(put, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "createZone",
+    params(ZoneName, DryRun), request_body = NewZone,
+    responses(
+        (status = 201, description = "The zone is made, and DNS answers it.", body = ZoneChange, headers(("ETag"))),
+        (status = 200, description = "A dry run: what would be made.", body = ZoneChange, headers(("ETag"))),
+        Exists, BadZone, BadValues))]
 pub(super) async fn create(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
-    queries: Queries,
+    DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Body(body): Body<NewZone>,
 ) -> Result<Response, Problem> {
-    let dry_run = queries.only(&["dry_run"])?.dry_run()?;
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let checked = Checked::request(zone_text(&apex, &body, since_1970)?.into_bytes(), &apex);
     let warnings = ZoneFault::list(&checked.faults, &[]);
@@ -42,7 +50,8 @@ pub(super) async fn create(
     blocking(move || {
         let tag = tag::of_zone(&zone);
         let name = plain(apex.borrow());
-        let decision = Decision::new(&apex, zone.record_count(), move |old| match old {
+        let new = apex.clone();
+        let decision = Decision::new(zone.record_count(), move |now| match now.zones.get(new.borrow()) {
             Some(_) => Err(Refused::Present(format!("the zone {name}"))),
             None => Ok(Change::PutZone { zone: Arc::clone(&zone) }),
         });

@@ -6,10 +6,13 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Admin;
+use super::extract::NoQuery;
 use super::types::Status;
 
-/// `GET /v1/status`
-pub(super) async fn get(State(admin): State<Arc<Admin>>) -> Json<Status> {
+/// Read what the server does
+#[utoipa::path(get, path = "/v1/status", tag = "Server", operation_id = "getStatus",
+    responses((status = 200, description = "Version, revision, how much it serves, where, and since when.", body = Status)))]
+pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Json<Status> {
     let snapshot = admin.store.snapshot();
     Json(Status {
         version: env!("CARGO_PKG_VERSION").into(),

@@ -5,7 +5,10 @@
 
 use std::hash::Hasher;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::Problem;
@@ -42,7 +45,7 @@ pub(super) struct Conditions {
 
 impl Conditions {
     /// Reads both headers.
-    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+    fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         let (matching, excluding) = (tags(headers, header::IF_MATCH)?, tags(headers, header::IF_NONE_MATCH)?);
         Ok(Self { matching, excluding })
     }
@@ -54,10 +57,34 @@ impl Conditions {
         let excluded = self.excluding.as_deref().is_some_and(|tags| named(tags, true));
         if matches && !excluded { Ok(()) } else { Err(Refused::Stale { current }) }
     }
+}
 
-    /// Whether somebody who reads has this already.
-    pub(super) fn has(&self, current: &str) -> bool {
-        self.excluding.as_deref().is_some_and(|tags| is_named(tags, current, true))
+impl<S: Send + Sync> FromRequestParts<S> for Conditions {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::read(&parts.headers)
+    }
+}
+
+/// The tags of what somebody who reads has already (`If-None-Match`).
+pub(super) struct Known(Vec<String>);
+
+impl Known {
+    /// The answer, with its tag: without a body if the reader has this already.
+    pub(super) fn answer(&self, current: &str, body: impl IntoResponse) -> Response {
+        match is_named(&self.0, current, true) {
+            true => (StatusCode::NOT_MODIFIED, header(current)).into_response(),
+            false => (header(current), body).into_response(),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        tags(&parts.headers, header::IF_NONE_MATCH).map(Option::unwrap_or_default).map(Self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What requests and answers hold, as JSON. The command line reads the very same types.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::problem::ZoneFault;
 use crate::wire::{NameRef, rdata};
@@ -16,15 +17,19 @@ pub fn plain(name: NameRef<'_>) -> String {
 }
 
 /// A zone in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneSummary {
     /// The name of the zone.
+    #[schema(examples("home.example"))]
     pub name: String,
     /// The serial of its SOA.
+    #[schema(examples(2026112102))]
     pub serial: u32,
     /// How many names have records or names below them.
+    #[schema(examples(25))]
     pub names: usize,
     /// How many records.
+    #[schema(examples(48))]
     pub records: usize,
 }
 
@@ -36,34 +41,44 @@ impl ZoneSummary {
 }
 
 /// All zones.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ZoneList {
     /// The revision of everything Freehold knows that this list was read from.
+    #[schema(examples(7))]
     pub revision: u64,
     /// The zones in canonical order.
     pub zones: Vec<ZoneSummary>,
 }
 
 /// What a change of a zone did, or would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneChange {
     /// The name of the zone.
+    #[schema(examples("home.example"))]
     pub zone: String,
     /// Whether anything changed; without a change the revision and the serial stay.
+    #[schema(examples(true))]
     pub changed: bool,
     /// Whether this only says what would change.
+    #[schema(examples(false))]
     pub dry_run: bool,
     /// The revision after the change; of a dry run, the revision it was tried at.
+    #[schema(examples(7))]
     pub revision: u64,
     /// The serial before; none for a new zone.
+    #[schema(required, examples(2026112101))]
     pub serial_before: Option<u32>,
     /// The serial after; none for a deleted zone.
+    #[schema(required, examples(2026112102))]
     pub serial_after: Option<u32>,
     /// Records that came and replaced none. The SOA is not counted when only its serial moved.
+    #[schema(examples(0))]
     pub added: usize,
     /// Records that took another's place: the same name and type with new data or TTL.
+    #[schema(examples(1))]
     pub altered: usize,
     /// Records that went and were not replaced.
+    #[schema(examples(0))]
     pub removed: usize,
     /// Each record that goes or comes; only when asked what would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,25 +89,31 @@ pub struct ZoneChange {
 }
 
 /// A record that goes or comes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
     /// `-` for a record that goes, `+` for one that comes.
+    #[schema(value_type = String, pattern = "^[-+]$", examples("+"))]
     pub sign: char,
     /// The record as a line of a zone file.
+    #[schema(examples("www.home.example. 300 IN A 192.0.2.10"))]
     pub record: String,
 }
 
 /// All records of one name and type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordSet {
     /// The name, absolute, with its final dot.
+    #[schema(examples("www.home.example."))]
     pub name: String,
     /// The type, such as `A` or `TYPE65280`.
     #[serde(rename = "type")]
+    #[schema(examples("A"))]
     pub kind: String,
     /// The TTL of all of them, in seconds.
+    #[schema(maximum = 2_147_483_647, examples(300))]
     pub ttl: u32,
     /// The data of each, in presentation format, names absolute; in the order of their octets.
+    #[schema(min_items = 1, examples("192.0.2.10"))]
     pub values: Vec<String>,
 }
 
@@ -110,59 +131,69 @@ impl RecordSet {
 }
 
 /// A page of a zone's record sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordList {
     /// The name of the zone.
+    #[schema(examples("home.example"))]
     pub zone: String,
     /// The serial of the zone that was read.
+    #[schema(examples(2026112102))]
     pub serial: u32,
     /// The sets, by name in canonical order, then by the number of their type.
     pub records: Vec<RecordSet>,
     /// Where the next page begins; none behind the last. A page may be short, even empty, and not be the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("00010377777704686f6d65076578616d706c6500"))]
     pub next: Option<String>,
 }
 
 /// What shall become of one record set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetBody {
     /// The TTL in seconds, 0 to 2,147,483,647. Without one the set keeps its own; a new set takes that of the zone's SOA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, maximum = 2_147_483_647, examples(300))]
     pub ttl: Option<u64>,
     /// The data of each record, in presentation format.
+    #[schema(min_items = 1, examples("192.0.2.10"))]
     pub values: Vec<String>,
 }
 
 /// Many changes that happen together or not at all.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     /// The changes, made one after the other.
+    #[schema(min_items = 1)]
     pub changes: Vec<PatchStep>,
 }
 
 /// One of many changes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchStep {
     /// What to do.
     pub action: Action,
     /// The name: `@`, relative to the zone, or absolute with its final dot.
+    #[schema(examples("www"))]
     pub name: String,
     /// The type.
     #[serde(rename = "type")]
+    #[schema(examples("A"))]
     pub kind: String,
-    /// The TTL, as in [`SetBody::ttl`]; only with `put` and `add`.
+    /// The TTL in seconds; only with `put` and `add`. Without one the set keeps its own; a new set takes that of the zone's SOA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, maximum = 2_147_483_647, examples(300))]
     pub ttl: Option<u64>,
     /// The values; none with `delete`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(examples("192.0.2.10"))]
     pub values: Vec<String>,
 }
 
 /// What to do with a record set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The set is from now on this.
@@ -176,32 +207,50 @@ pub enum Action {
 }
 
 /// A zone to be made.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewZone {
     /// The full names of its name servers, the primary first.
+    #[schema(min_items = 1, examples("ns1.example.net"))]
     pub name_servers: Vec<String>,
     /// Whom to write to about the zone, as `anna@example.org`. Default: `hostmaster` at the zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples("anna@example.org"))]
     pub email: Option<String>,
     /// The TTL of its first records in seconds. Default: 3600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, maximum = 2_147_483_647, default = 3600, examples(3600))]
     pub ttl: Option<u64>,
 }
 
+/// A change to be taken back.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Undo {
+    /// The revision that the change made, out of the zone's history.
+    #[schema(examples(7))]
+    pub(super) revision: u64,
+}
+
 /// What the server does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The version of Freehold.
+    #[schema(examples("0.1.0"))]
     pub version: String,
     /// The revision of everything it knows.
+    #[schema(examples(7))]
     pub revision: u64,
     /// How many zones.
+    #[schema(examples(3))]
     pub zones: usize,
     /// How many records in all zones.
+    #[schema(examples(168))]
     pub records: usize,
     /// Where it answers DNS; nowhere when the command line works on the data directory by itself.
+    #[schema(examples(json!(["127.0.0.1:5300", "[::1]:5300"])))]
     pub addresses: Vec<String>,
     /// Seconds since the start.
+    #[schema(examples(86400))]
     pub uptime_seconds: u64,
 }

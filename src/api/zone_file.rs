@@ -6,14 +6,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use http_body_util::{BodyExt, Limited};
 
+use super::caller::Caller;
 use super::change;
-use super::extract::{DryRun, ZoneName};
-use super::socket::Caller;
-use super::tag::{self, Conditions};
+use super::extract::{DryRun, NoQuery, ZoneName};
+use super::listen::Stalled;
+use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
+use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
 use crate::store::{Actor, Change};
@@ -26,26 +28,57 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 /// The media type of zone files.
 pub const TEXT_DNS: &str = "text/dns";
 
-/// `GET /v1/zones/{zone}/file`
-pub(super) async fn get(State(admin): State<Arc<Admin>>, ZoneName(apex): ZoneName) -> Result<Response, Problem> {
+/// A zone file, for the description.
+const EXAMPLE: &str = "$TTL 3600
+@    SOA  ns1 hostmaster 2026112101 14400 3600 2419200 600
+@    NS   ns1
+ns1  A    192.0.2.53
+www  A    192.0.2.10
+";
+
+/// Export a zone as a zone file
+///
+/// BIND, NSD and Knot all read it. The same zone is always the same text.
+#[utoipa::path(get, path = "/v1/zones/{zone}/file", tag = "Zones", operation_id = "getZoneFile",
+    params(ZoneName, Known),
+    responses(
+        (status = 200, description = "The zone file.", headers(("ETag")),
+            body = String, content_type = "text/dns", example = json!(EXAMPLE)),
+        (status = 304, description = "It is what you have.", headers(("ETag"))),
+        NoSuchZone))]
+pub(super) async fn get(
+    State(admin): State<Arc<Admin>>,
+    ZoneName(apex): ZoneName,
+    _: NoQuery,
+    known: Known,
+) -> Result<Response, Problem> {
     let snapshot = admin.store.snapshot();
     let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
     let tag = tag::of_zone(&zone);
     let body = stream::body(move |out| zone::print::zone(&zone, out));
-    Ok((tag::header(&tag), [(header::CONTENT_TYPE, TEXT_DNS)], body).into_response())
+    Ok(known.answer(&tag, ([(header::CONTENT_TYPE, TEXT_DNS)], body)))
 }
 
-/// `PUT /v1/zones/{zone}/file[?dry_run=1]`: the zone becomes exactly what the file says, or nothing changes.
+/// Import a zone file
+///
+/// The zone becomes exactly what the file says, or nothing changes. A zone that is not there is made. The serial takes care
+/// of itself: it moves forward whatever the file says. `$INCLUDE` is refused.
+#[utoipa::path(put, path = "/v1/zones/{zone}/file", tag = "Zones", operation_id = "putZoneFile",
+    params(ZoneName, DryRun, Conditions),
+    request_body(content = String, content_type = "text/dns", example = json!(EXAMPLE)),
+    responses(
+        (status = 200, description = "The zone is what the file says, and DNS answers it.", body = ZoneChange),
+        Stale, BadZone, TooSlow))]
 pub(super) async fn put(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
+    conditions: Conditions,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ZoneChange>, Problem> {
     must_be_text_dns(&headers)?;
-    let conditions = Conditions::read(&headers)?;
     let Ok(_turn) = admin.zone_file_turns.acquire().await else {
         return Err(Problem::internal(&"the turns for zone files are closed"));
     };
@@ -83,17 +116,18 @@ fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {
 async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
     let limit = usize::try_from(size_max).unwrap_or(usize::MAX);
     let Ok(read) = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, limit).collect()).await else {
-        let status = StatusCode::REQUEST_TIMEOUT;
         let detail = format!("the zone file did not arrive within {} s", BODY_TIME_MAX.as_secs());
-        return Err(Problem::new(status, "too-slow", "The request is too slow", detail, "send it again"));
+        return Err(Problem::new(TooSlow, detail, "send it again"));
     };
     match read {
         Ok(whole) => Ok(whole.to_bytes().into()),
         Err(fault) if fault.is::<http_body_util::LengthLimitError>() => {
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
             let detail = format!("the zone file is larger than {size_max} octets");
             let hint = "raise zone_file_size_max below [admin] in the settings file";
-            Err(Problem::new(status, "too-large", "The request is too large", detail, hint))
+            Err(Problem::new(TooLarge, detail, hint))
+        }
+        Err(fault) if Stalled::caused(&*fault) => {
+            Err(Problem::new(TooSlow, "the zone file did not get on".into(), "send it again"))
         }
         Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
     }

@@ -4,40 +4,57 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
+use super::caller::Caller;
 use super::change;
-use super::extract::{DryRun, ZoneName};
-use super::socket::Caller;
-use super::tag::{self, Conditions};
+use super::extract::{DryRun, NoQuery, ZoneName};
+use super::problem::{NoSuchZone, Stale};
+use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
 use super::{Admin, Problem, blocking};
 use crate::store::Change;
 
-/// `GET /v1/zones`
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Json<ZoneList> {
+/// List all zones
+#[utoipa::path(get, path = "/v1/zones", tag = "Zones", operation_id = "listZones",
+    responses((status = 200, description = "The zones, in canonical order.", body = ZoneList)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, _: NoQuery) -> Json<ZoneList> {
     let snapshot = admin.store.snapshot();
     let zones = snapshot.zones.iter().map(|zone| ZoneSummary::of(zone)).collect();
     Json(ZoneList { revision: snapshot.revision, zones })
 }
 
-/// `GET /v1/zones/{zone}`
-pub(super) async fn get(State(admin): State<Arc<Admin>>, ZoneName(apex): ZoneName) -> Result<Response, Problem> {
+/// Read a zone in short
+#[utoipa::path(get, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "getZone",
+    params(ZoneName, Known),
+    responses(
+        (status = 200, description = "The zone.", body = ZoneSummary, headers(("ETag"))),
+        (status = 304, description = "It is what you have.", headers(("ETag"))),
+        NoSuchZone))]
+pub(super) async fn get(
+    State(admin): State<Arc<Admin>>,
+    ZoneName(apex): ZoneName,
+    _: NoQuery,
+    known: Known,
+) -> Result<Response, Problem> {
     let snapshot = admin.store.snapshot();
     let zone = snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?;
-    Ok((tag::header(&tag::of_zone(zone)), Json(ZoneSummary::of(zone))).into_response())
+    Ok(known.answer(&tag::of_zone(zone), Json(ZoneSummary::of(zone))))
 }
 
-/// `DELETE /v1/zones/{zone}[?dry_run=1]`
+/// Delete a zone
+///
+/// All of it, at once. Its history stays, and an undo brings it back.
+#[utoipa::path(delete, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "deleteZone",
+    params(ZoneName, DryRun, Conditions),
+    responses((status = 200, description = "It is gone.", body = ZoneChange), NoSuchZone, Stale))]
 pub(super) async fn delete(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Json<ZoneChange>, Problem> {
-    let conditions = Conditions::read(&headers)?;
     let change = change::on(conditions, &apex, 1, Change::DeleteZone { apex: apex.clone() });
     blocking(move || {
         let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use hyper::Method;
 
 use super::arguments::{Options, Output, Owner, Records};
-use super::change::{DRY_RUN, differences, summary};
+use super::change::{DRY_RUN, differences, summary, warnings};
 use super::door::{Door, Place, escaped, question, set_path, with_json, zone_path};
 use super::json;
 use super::stop::{Exit, Stop};
@@ -121,7 +121,7 @@ async fn finish(mut door: Door, question: Question, options: &Options) -> Result
             writeln!(io::stdout(), "{}", summary(&change))?;
         }
     }
-    Ok(Exit::Done)
+    warnings(&change, options)
 }
 
 /// The zone of a name, and the name in full.

@@ -59,8 +59,7 @@ pub(super) async fn dns_answers(dns: &dns::Handle, time_max: Duration) -> Result
 
 /// Queries that were read so far.
 fn read(dns: &dns::Handle) -> u64 {
-    let totals = dns.stats();
-    totals.udp_queries + totals.tcp_queries
+    dns.stats().queries()
 }
 
 async fn heard(address: SocketAddr) -> Heard {
@@ -122,7 +121,7 @@ impl Writer {
             tokio::spawn(async move {
                 let nothing = Change::EditZone { apex: Name::root(), edit: Edit { sets: Vec::new() } };
                 // Without such a zone it is refused; that is an answer too.
-                !matches!(store.commit(nothing, Actor("watchdog".into())).await, Err(Refused::Closed))
+                !matches!(store.commit(nothing, Actor::new("watchdog", "")).await, Err(Refused::Closed))
             })
         });
         let Ok(answered) = timeout(time_max, asked).await else { return false };

@@ -24,6 +24,7 @@ use serde::Deserialize;
 
 use super::cookie::CookieState;
 use super::settings::RateLimit;
+use super::stats::Networks;
 use super::{Moment, Peer, Transport};
 
 /// Cache lines of the table: 8,192 lines of 64 octets are 512 KiB and remember 57,344 busy networks at a time.
@@ -103,6 +104,21 @@ impl Gate {
         }
         let withheld = line.withheld.fetch_add(1, Ordering::Relaxed);
         if limit.slip > 0 && withheld.is_multiple_of(limit.slip) { Admission::Slip } else { Admission::Drop }
+    }
+
+    /// What it remembers at this moment, which another thread may be changing.
+    pub fn networks(&self, now: Moment) -> Networks {
+        let Some(limit) = &self.limit else { return Networks::default() };
+        let now = now.micros * TICKS;
+        let full_at = |word: &AtomicU64| word.load(Ordering::Relaxed) & MOMENT_MASK;
+        let held = self.lines.iter().flat_map(|line| &line.networks).map(full_at);
+        let busy = held.filter(|full_at| *full_at > now);
+        let mut networks = Networks { room: (self.lines.len() * WAYS) as u64, ..Networks::default() };
+        busy.for_each(|full_at| {
+            networks.busy += 1;
+            networks.limited += u64::from(full_at + limit.cost > now + limit.burst);
+        });
+        networks
     }
 
     /// Asked only beyond the limit, so that the list costs nothing until then.
@@ -370,6 +386,18 @@ mod tests {
             passed += u32::from(gate.admit(udp("2001:db8::1"), at(i.into()), CookieState::Absent) == Admission::Pass);
         }
         assert!(passed <= 650, "{passed} of a million passed");
+    }
+
+    #[test]
+    fn the_memory_tells_who_is_busy_and_who_is_held_back() {
+        let gate = Gate::new(&limit(1, 5, 2));
+        assert_eq!(gate.networks(at(0)), Networks { room: 57_344, busy: 0, limited: 0 });
+        flood(&gate, "192.0.2.1", SECOND, 0, 1);
+        flood(&gate, "2001:db8::1", SECOND, 0, 50);
+        assert_eq!(gate.networks(at(SECOND)), Networks { room: 57_344, busy: 2, limited: 1 });
+        assert_eq!(gate.networks(at(3 * SECOND)), Networks { room: 57_344, busy: 1, limited: 0 });
+        assert_eq!(gate.networks(at(6 * SECOND)).busy, 0, "full again");
+        assert_eq!(Gate::new(&limit(0, 1, 2)).networks(at(0)), Networks::default(), "off");
     }
 
     #[test]

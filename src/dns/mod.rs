@@ -36,7 +36,7 @@ use gate::Gate;
 use respond::respond;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
-use stats::{Stats, Totals};
+use stats::{Networks, Report, Stats, Totals};
 use stream::Census;
 
 use crate::store::Snapshot;
@@ -53,10 +53,20 @@ pub struct Moment {
 impl Moment {
     /// The present.
     pub fn now() -> Self {
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { unix_seconds: unix.as_secs() as u32, micros: START.elapsed().as_micros() as u64 }
+        Self { unix_seconds: unix.as_secs() as u32, micros: micros() }
     }
+
+    /// Microseconds from then to now.
+    pub(super) fn micros_since(self) -> u64 {
+        micros().saturating_sub(self.micros)
+    }
+}
+
+/// Microseconds since the process looked at the clock first.
+fn micros() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_micros() as u64
 }
 
 /// How a query came.
@@ -146,15 +156,16 @@ fn start_with(
     let policy = Arc::new(Policy::new(settings, cookie_secret));
     let addresses = sockets.addresses();
     let places = sockets.places.into_iter().map(|place| place.share(workers)).collect::<io::Result<Vec<_>>>()?;
-    let threads = workers + places.iter().map(|place| place.udp.len()).sum::<usize>();
+    let udp_threads = places.iter().map(|place| place.udp.len()).sum::<usize>();
+    let threads = udp_threads + workers;
+    let stats: Arc<[Stats]> = (0..threads).map(|_| Stats::default()).collect();
     let mut handle = Handle {
         addresses,
-        stats: (0..threads).map(|_| Stats::default()).collect(),
+        meter: Meter { stats: Arc::clone(&stats), udp_threads, policy: Arc::clone(&policy) },
         stop: Arc::new(AtomicBool::new(false)),
         stop_streams: stream::Stop::new(),
         threads: Vec::with_capacity(threads),
     };
-    let stats = Arc::clone(&handle.stats);
     let answers =
         |thread| Answers::new(respond, Arc::clone(&snapshots), Arc::clone(&policy), Arc::clone(&stats), thread);
     let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
@@ -180,10 +191,32 @@ fn start_with(
     Ok(handle)
 }
 
+/// Where to read what a name server counts, now and after its end.
+#[derive(Clone)]
+pub struct Meter {
+    /// Those of the UDP threads come first.
+    stats: Arc<[Stats]>,
+    udp_threads: usize,
+    policy: Arc<Policy>,
+}
+
+impl Meter {
+    /// What was counted so far.
+    pub fn report(&self) -> Report {
+        let (udp, tcp) = self.stats.split_at(self.udp_threads);
+        Report { udp: Totals::sum(udp), tcp: Totals::sum(tcp) }
+    }
+
+    /// What the rate limit remembers. It looks through a table of half a megabyte: not to be asked without pause.
+    pub fn networks(&self) -> Networks {
+        self.policy.gate.networks(Moment::now())
+    }
+}
+
 /// A name server that runs. Dropping it stops it as well.
 pub struct Handle {
     addresses: Vec<SocketAddr>,
-    stats: Arc<[Stats]>,
+    meter: Meter,
     stop: Arc<AtomicBool>,
     stop_streams: stream::Stop,
     threads: Vec<JoinHandle<()>>,
@@ -195,14 +228,19 @@ impl Handle {
         &self.addresses
     }
 
+    /// Where to read what it counts.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// What it has counted so far.
-    pub fn stats(&self) -> Totals {
-        Totals::sum(&self.stats[..])
+    pub fn stats(&self) -> Report {
+        self.meter.report()
     }
 
     /// Stops: no new connection is accepted, what was read is answered, connections are closed, and all threads
     /// have ended when this returns, which is within a second.
-    pub fn stop(mut self) -> Totals {
+    pub fn stop(mut self) -> Report {
         self.end();
         self.stats()
     }
@@ -265,7 +303,8 @@ mod tests {
         let mut replies = [0; 10];
         tcp.read_exact(&mut replies).unwrap();
         assert_eq!(&replies, b"\0\x03one\0\x03two");
-        assert_eq!(handle.stop().panics, 5);
+        let report = handle.stop();
+        assert_eq!((report.udp.panics, report.tcp.panics), (3, 2));
     }
 
     /// Says much.
@@ -293,7 +332,7 @@ mod tests {
             client.read_exact(&mut [0; 60_002]).unwrap();
             thread::sleep(limit * 2); // the limit for reading is none for what comes after
         }
-        assert_eq!(handle.stop().tcp_timed_out, 0);
+        assert_eq!(handle.stop().tcp.timed_out, 0);
     }
 
     #[test]

@@ -38,14 +38,17 @@ pub fn respond(
 ) -> Verdict {
     let mut key = Key::root();
     let (query, header) = match Query::read(packet, &mut key) {
-        Ok(query) => (Some(query), None),
+        Ok(query) => {
+            stats.kind(query.kind);
+            (Some(query), None)
+        }
         Err(Unreadable::Silence) => {
             stats.malformed.add(1);
             return Verdict::Silence;
         }
         Err(Unreadable::Tell(header, rcode)) => (None, Some((header, rcode))),
     };
-    let cookie = query.as_ref().map_or(CookieState::Absent, |query| cookie_of(query, peer, now, policy));
+    let cookie = query.as_ref().map_or(CookieState::Absent, |query| cookie_of(query, peer, now, policy, stats));
     let admission = policy.gate.admit(peer, now, cookie);
     let size = match (admission, query, header) {
         (Admission::Drop, ..) => {
@@ -65,9 +68,13 @@ pub fn respond(
     Verdict::Reply(size)
 }
 
-fn cookie_of(query: &Query<'_>, peer: Peer, now: Moment, policy: &Policy) -> CookieState {
+fn cookie_of(query: &Query<'_>, peer: Peer, now: Moment, policy: &Policy, stats: &Stats) -> CookieState {
     match (query.edns.and_then(|edns| edns.cookie), &policy.cookies) {
-        (Some(option), Some(cookies)) => cookies.check(option, peer.address, now.unix_seconds),
+        (Some(option), Some(cookies)) => {
+            let state = cookies.check(option, peer.address, now.unix_seconds);
+            stats.cookie(state);
+            state
+        }
         (Some(_), None) | (None, _) => CookieState::Absent,
     }
 }

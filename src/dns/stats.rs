@@ -1,29 +1,70 @@
-//! What this folder counts. Each thread has a set of its own, so that counting is an ordinary addition.
+//! What this folder counts. Each thread has a set of its own, so that counting is an ordinary addition (see
+//! [`crate::tally`]), and each thread has one transport, so that counting by transport costs nothing.
 //!
-//! Rejected: one shared set of atomics. At some hundred thousand queries a second on several processors the
-//! cache line that holds a shared counter costs more than the look-up it counts.
+//! How long answers take is looked at once for all queries that were read together: a look at the clock for each would
+//! cost more than many an answer does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::tally::{Counter, Distribution, Histogram, Scale};
+use crate::wire::Kind;
+
+use super::cookie::CookieState;
 
 /// Response codes that are counted one by one: 0 to 23 (the IANA registry; 16 and up are extended, RFC 6891).
 pub const RCODES: usize = 24;
 
-/// A number that only its own thread raises and any thread reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+/// Types that are counted one by one; all others are counted together, or whoever asks could make the list endless.
+pub const KINDS: [Kind; 26] = [
+    Kind::A,
+    Kind::AAAA,
+    Kind::NS,
+    Kind::SOA,
+    Kind::CNAME,
+    Kind::DNAME,
+    Kind::PTR,
+    Kind::MX,
+    Kind::TXT,
+    Kind::SRV,
+    Kind::NAPTR,
+    Kind::CAA,
+    Kind::HTTPS,
+    Kind::SVCB,
+    Kind::TLSA,
+    Kind::SSHFP,
+    Kind::DS,
+    Kind::DNSKEY,
+    Kind::CDS,
+    Kind::CDNSKEY,
+    Kind::RRSIG,
+    Kind::NSEC,
+    Kind::NSEC3PARAM,
+    Kind::ANY,
+    Kind::AXFR,
+    Kind::IXFR,
+];
 
-impl Counter {
-    /// Adds. Only the thread the counter belongs to may call it: two at once could lose counts, nothing worse.
-    #[inline]
-    pub fn add(&self, count: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
-    }
+/// One count for each of [`KINDS`], and behind them one for all others.
+const SLOTS: usize = KINDS.len() + 1;
 
-    /// The sum of all additions so far.
-    pub fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+/// The slot of each type below 258, the last of [`KINDS`] by number.
+static SLOT_OF: [u8; 258] = {
+    let mut slots = [KINDS.len() as u8; 258];
+    let mut slot = 0;
+    while slot < KINDS.len() {
+        slots[KINDS[slot].0 as usize] = slot as u8;
+        slot += 1;
     }
-}
+    slots
+};
+
+/// What a COOKIE option can say, in the order in which it is counted.
+pub const COOKIES: [CookieState; 4] =
+    [CookieState::ClientOnly, CookieState::Valid, CookieState::Invalid, CookieState::Malformed];
+
+const LATENCY_BUCKETS: usize = 14;
+
+/// Microseconds from 10 to 1,000,000.
+pub const LATENCY: Scale<LATENCY_BUCKETS> =
+    Scale([10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, u64::MAX]);
 
 macro_rules! counters {
     ($($name:ident $meaning:literal;)*) => {
@@ -33,23 +74,36 @@ macro_rules! counters {
         pub struct Stats {
             /// Replies by response code.
             pub replies: [Counter; RCODES],
+            /// Queries that were read, by type: one count for each of [`KINDS`], and one for all others.
+            pub kinds: [Counter; SLOTS],
+            /// Queries with a cookie, as in [`COOKIES`].
+            pub cookies: [Counter; COOKIES.len()],
+            /// Microseconds from reading queries to sending their replies, on the scale [`LATENCY`].
+            pub latency: Histogram<LATENCY_BUCKETS>,
             $(#[doc = $meaning] pub $name: Counter,)*
         }
 
-        /// The counters of all threads together, at one moment.
+        /// The counters of several threads together, at one moment.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Totals {
             /// Replies by response code.
             pub replies: [u64; RCODES],
+            /// Queries that were read, by type: one count for each of [`KINDS`], and one for all others.
+            pub kinds: [u64; SLOTS],
+            /// Queries with a cookie, as in [`COOKIES`].
+            pub cookies: [u64; COOKIES.len()],
+            /// Microseconds from reading queries to sending their replies, on the scale [`LATENCY`].
+            pub latency: Distribution<LATENCY_BUCKETS>,
             $(#[doc = $meaning] pub $name: u64,)*
         }
 
         impl Totals {
             /// Adds what one thread has counted.
             pub fn add(&mut self, stats: &Stats) {
-                for (total, counter) in self.replies.iter_mut().zip(&stats.replies) {
-                    *total += counter.read();
-                }
+                self.latency.add(&stats.latency.read());
+                let counts = stats.replies.iter().chain(&stats.kinds).chain(&stats.cookies);
+                let totals = self.replies.iter_mut().chain(&mut self.kinds).chain(&mut self.cookies);
+                totals.zip(counts).for_each(|(total, counter)| *total += counter.read());
                 $(self.$name += stats.$name.read();)*
             }
         }
@@ -57,22 +111,21 @@ macro_rules! counters {
 }
 
 counters! {
-    udp_queries "Datagrams that were looked at.";
-    tcp_queries "Messages that came over TCP.";
+    queries "Packets that were looked at: datagrams, or messages on connections.";
     dropped "Queries that the rate limit left without a reply.";
-    slipped "Queries that the rate limit answered with a truncated reply.";
-    malformed "Packets that are no query: without a reply, or with FORMERR.";
+    slipped "Queries that the rate limit answered with a truncated reply; not among the replies.";
+    malformed "Packets that are no query: without a reply, or with FORMERR or NOTIMP.";
     truncated "Replies that did not fit and said so (TC).";
-    udp_oversized "Datagrams longer than any query that is looked at; dropped.";
-    udp_unanswerable "Datagrams whose source address cannot be answered, such as port 0; dropped.";
-    udp_unsent "Replies that the kernel refused to send.";
+    oversized "Datagrams longer than any query that is looked at; dropped.";
+    unanswerable "Datagrams whose source address cannot be answered, such as port 0; dropped.";
+    unsent "Replies that the kernel refused to send.";
     panics "Queries whose answer ended in a panic: a bug, please report it.";
-    tcp_accepted "Connections that were accepted.";
-    tcp_closed "Connections that are over, for whatever reason.";
-    tcp_refused "Connections closed at once because of a limit.";
-    tcp_evicted "Connections closed, while waiting, to make room for a new one.";
-    tcp_timed_out "Connections closed because the client was idle or slow for too long.";
-    tcp_accept_failed "Connections the kernel could not hand over, such as for want of file descriptors.";
+    accepted "Connections that were accepted.";
+    closed "Connections that are over, for whatever reason.";
+    refused "Connections closed at once because of a limit.";
+    evicted "Connections closed, while waiting, to make room for a new one.";
+    timed_out "Connections closed because the client was idle or slow for too long.";
+    accept_failed "Connections the kernel could not hand over, such as for want of file descriptors.";
 }
 
 impl Stats {
@@ -81,10 +134,31 @@ impl Stats {
     pub fn reply(&self, rcode: u16) {
         self.replies[usize::from(rcode).min(RCODES - 1)].add(1);
     }
+
+    /// Counts one query that was read.
+    #[inline]
+    pub fn kind(&self, kind: Kind) {
+        let slot = SLOT_OF.get(usize::from(kind.0)).map_or(KINDS.len(), |slot| usize::from(*slot));
+        self.kinds[slot].add(1);
+    }
+
+    /// Counts what a query's cookie says.
+    pub fn cookie(&self, state: CookieState) {
+        if let Some(slot) = COOKIES.iter().position(|known| *known == state) {
+            self.cookies[slot].add(1);
+        }
+    }
+
+    /// Counts the time, in microseconds, that queries took which were read together and answered together.
+    pub fn took(&self, micros: u64, queries: u64) {
+        if queries > 0 {
+            self.latency.record(&LATENCY, micros, queries);
+        }
+    }
 }
 
 impl Totals {
-    /// Adds up what the threads have counted.
+    /// Adds up what some threads have counted.
     pub fn sum<'a>(threads: impl IntoIterator<Item = &'a Stats>) -> Self {
         let mut totals = Self::default();
         threads.into_iter().for_each(|stats| totals.add(stats));
@@ -92,9 +166,46 @@ impl Totals {
     }
 
     /// Connections that are open now. The two counts are not read at the same moment, so it may be off by a few.
-    pub fn tcp_open(&self) -> u64 {
-        self.tcp_accepted.saturating_sub(self.tcp_closed)
+    pub fn open(&self) -> u64 {
+        self.accepted.saturating_sub(self.closed)
     }
+
+    /// All replies that were made.
+    pub fn replied(&self) -> u64 {
+        self.replies.iter().sum::<u64>() + self.slipped
+    }
+}
+
+/// Everything that was counted, at one moment, by transport.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Over UDP.
+    pub udp: Totals,
+    /// Over TCP.
+    pub tcp: Totals,
+}
+
+impl Report {
+    /// Queries over all transports.
+    pub fn queries(&self) -> u64 {
+        self.udp.queries + self.tcp.queries
+    }
+
+    /// Replies over all transports.
+    pub fn replied(&self) -> u64 {
+        self.udp.replied() + self.tcp.replied()
+    }
+}
+
+/// What the rate limit remembers of client networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Networks {
+    /// How many it can remember at a time; 0 when it is switched off.
+    pub room: u64,
+    /// Those whose allowance is not full again.
+    pub busy: u64,
+    /// Those of them that have none left.
+    pub limited: u64,
 }
 
 #[cfg(test)]
@@ -104,17 +215,48 @@ mod tests {
     #[test]
     fn the_threads_are_added_up() {
         let (one, two) = (Stats::default(), Stats::default());
-        one.udp_queries.add(3);
-        two.udp_queries.add(4);
+        one.queries.add(3);
+        two.queries.add(4);
         one.reply(0);
         two.reply(3);
         two.reply(3);
         two.reply(4_095);
-        two.tcp_accepted.add(5);
-        one.tcp_closed.add(2);
+        two.slipped.add(1);
+        two.accepted.add(5);
+        one.closed.add(2);
+        one.took(30, 3);
+        two.took(2_000_000, 4);
+        two.took(5, 0);
         let totals = Totals::sum([&one, &two]);
-        assert_eq!((totals.udp_queries, totals.tcp_queries, totals.tcp_open()), (7, 0, 3));
+        assert_eq!((totals.queries, totals.open(), totals.replied()), (7, 3, 5));
         assert_eq!((totals.replies[0], totals.replies[3], totals.replies[RCODES - 1]), (1, 2, 1));
+        assert_eq!((totals.latency.count(), totals.latency.sum), (7, 8_000_090));
+        assert_eq!((totals.latency.counts[2], totals.latency.counts[LATENCY_BUCKETS - 1]), (3, 4));
+    }
+
+    #[test]
+    fn each_type_has_its_slot_and_the_rest_share_one() {
+        let stats = Stats::default();
+        for (times, kind) in KINDS.iter().enumerate() {
+            (0..=times).for_each(|_| stats.kind(*kind));
+        }
+        let others = [0, 3, 13, 99, 248, 254, 256, 258, 259, 32_768, 65_535];
+        others.iter().for_each(|kind| stats.kind(Kind(*kind)));
+        let counted = Totals::sum([&stats]).kinds;
+        assert!(
+            counted[..KINDS.len()].iter().enumerate().all(|(slot, count)| *count == slot as u64 + 1),
+            "{counted:?}"
+        );
+        assert_eq!(counted[KINDS.len()], others.len() as u64);
+    }
+
+    #[test]
+    fn cookies_are_counted_by_what_they_say() {
+        let stats = Stats::default();
+        stats.cookie(CookieState::Absent);
+        stats.cookie(CookieState::Valid);
+        stats.cookie(CookieState::Malformed);
+        assert_eq!(Totals::sum([&stats]).cookies, [0, 1, 0, 1]);
     }
 
     #[test]

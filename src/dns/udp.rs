@@ -79,15 +79,16 @@ fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
             tracing::error!("answering a query over UDP panicked; the others go on. This is a bug: please report it");
         }
     }
-    turn.stats.udp_queries.add(batch.looked_at());
+    turn.stats.queries.add(batch.looked_at());
     if batch.oversized + batch.unanswerable > 0 {
-        turn.stats.udp_oversized.add(batch.oversized);
-        turn.stats.udp_unanswerable.add(batch.unanswerable);
+        turn.stats.oversized.add(batch.oversized);
+        turn.stats.unanswerable.add(batch.unanswerable);
     }
     let refused = batch.send(socket);
     if refused > 0 {
-        turn.stats.udp_unsent.add(refused);
+        turn.stats.unsent.add(refused);
     }
+    turn.stats.took(turn.now.micros_since(), batch.looked_at());
 }
 
 #[cfg(test)]

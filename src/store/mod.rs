@@ -15,6 +15,7 @@
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
+mod addresses;
 mod anything;
 mod apply;
 pub mod backup;
@@ -29,11 +30,13 @@ mod journal;
 mod lock;
 mod medium;
 mod open;
+mod owner;
 mod pending;
 mod reaper;
 mod replay;
 mod settings;
 mod snapshot;
+pub mod stats;
 mod undo;
 mod writer;
 
@@ -43,16 +46,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
-pub use change::{Actor, Change, Decision, Done};
+pub use change::{Actor, Change, Decision, Done, DoneItem, DoneZone};
 pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
-pub use history::{CannotUndo, Event, History, HistoryFault, Page, Since, Wanted};
+pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
+pub use owner::as_owner;
 pub use settings::Settings;
-pub use snapshot::{Snapshot, Zones};
+pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
 
 use disk::Disk;
@@ -62,6 +67,7 @@ use medium::Medium;
 use open::Opened;
 use pending::Pending;
 use reaper::Reaper;
+use stats::Stats;
 use writer::{Message, Request, Writer};
 
 /// How long the writer is given to make room in its queue for the word to stop.
@@ -70,8 +76,10 @@ const STOP_RETRY_AFTER: Duration = Duration::from_millis(1);
 /// The open store. It is closed when it is dropped.
 pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    revisions: watch::Receiver<u64>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
+    stats: Arc<Stats>,
     history: History,
     running: Mutex<Option<Running>>,
 }
@@ -95,11 +103,15 @@ impl Store {
     }
 
     fn open_on(settings: &Settings, medium: Medium) -> Result<Self, OpenFault> {
-        open::prepare(&settings.directory)?;
-        let lock = Lock::take(&settings.directory).map_err(|refused| refused.fault(&settings.directory))?;
-        let disk = Disk::new(settings.directory.join("sled"), medium.clone(), settings.sled_cache_size);
-        let opened = open::open(settings, &medium, &disk)?;
-        Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", &settings.directory))
+        let directory = &settings.directory;
+        let open = || {
+            open::prepare(directory)?;
+            let lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+            let disk = Disk::new(directory.join("sled"), medium.clone(), settings.sled_cache_size);
+            let opened = open::open(settings, &medium, &disk)?;
+            Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", directory))
+        };
+        as_owner(directory, open).map_err(OpenFault::io("work as the owner of", directory))?
     }
 
     fn run(settings: &Settings, medium: Medium, disk: Disk, opened: Opened, lock: Lock) -> io::Result<Self> {
@@ -114,6 +126,8 @@ impl Store {
             touched,
             closing: false,
         }));
+        let stats = Arc::new(Stats::default());
+        stats.writer.journal(journal.size());
         let (queue, receiver) = writer::queue();
         let follower = Follower {
             disk,
@@ -125,18 +139,22 @@ impl Store {
             checkpoint,
             checkpoint_due,
             retry_at: None,
+            stats: stats.clone(),
         };
+        let (publish, revisions) = watch::channel(snapshots.load().revision);
         let writer = Writer {
             journal,
             snapshots: snapshots.clone(),
+            revisions: publish,
             shared: shared.clone(),
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
             failing: false,
+            stats: stats.clone(),
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, queue, shared, history, running: Mutex::new(Some(running)) })
+        Ok(Self { snapshots, revisions, queue, shared, stats, history, running: Mutex::new(Some(running)) })
     }
 
     /// The current state.
@@ -147,6 +165,11 @@ impl Store {
     /// Where the current state always is, for those who look often.
     pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The revision that is published, for those who wait for the next one.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revisions.clone()
     }
 
     /// Who changed what and when.
@@ -168,6 +191,25 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Whether the writer is alive, whatever the disk does.
+    pub async fn answers(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Answer(answer)).await.is_ok() && answered.await.is_ok()
+    }
+
+    /// Whether a change would be taken at present, or why not: the writer is asked, and looks for room on the disk. After
+    /// a refusal it is also how the store finds out that changes are possible again.
+    pub async fn check(&self) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Check(answer)).await.map_err(|_| Refused::Closed)?;
+        answered.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    /// What was counted since the store was opened.
+    pub fn report(&self) -> stats::Report {
+        self.stats.report(&self.shared.lock(), Instant::now())
     }
 
     /// Finishes what is under way, brings sled up to date, and lets go of the directory. Closing twice is closing once.

@@ -11,18 +11,19 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::apply::{Touched, apply};
+use super::apply::apply;
 use super::change::{Actor, Change, Done};
 use super::entry;
 use super::fault::Refused;
 use super::follower::Shared;
 use super::journal::Journal;
+use super::pending::TouchedParts;
 use super::reaper::Reaper;
 use super::snapshot::Snapshot;
-use crate::wire::Name;
+use super::stats::Stats;
 
 /// Changes of a batch at most.
 const BATCH_MAX: usize = 256;
@@ -37,6 +38,10 @@ pub(super) enum Message {
     Commit(Request),
     /// The journal up to this revision is in sled and in the checkpoint.
     Covered(u64),
+    /// Say that you are there.
+    Answer(oneshot::Sender<()>),
+    /// Find out whether the disk takes changes.
+    Check(oneshot::Sender<Result<(), Refused>>),
     /// Finish.
     Stop,
 }
@@ -48,27 +53,18 @@ pub(super) struct Request {
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
-impl Request {
-    fn weight(&self) -> usize {
-        match &self.change {
-            Change::PutZone { zone } => zone.record_count(),
-            Change::EditZone { edit, .. } => edit.sets.len(),
-            Change::DeleteZone { .. } => 1,
-            Change::Decide(decision) => decision.weight(),
-            Change::Undo(undo) => undo.weight(),
-        }
-    }
-}
-
 /// The writer's own.
 pub(super) struct Writer {
     pub(super) journal: Journal,
     pub(super) snapshots: Arc<ArcSwap<Snapshot>>,
+    /// Tells the revision that is published to whoever waits for changes.
+    pub(super) revisions: watch::Sender<u64>,
     pub(super) shared: Arc<Shared>,
     pub(super) reaper: Reaper,
     pub(super) history_size_max: u64,
-    /// Whether the last batch was refused by the disk.
+    /// Whether the disk refused the last batch that it was given.
     pub(super) failing: bool,
+    pub(super) stats: Arc<Stats>,
 }
 
 /// The queue before the writer.
@@ -92,9 +88,12 @@ impl Writer {
                 match message {
                     Message::Commit(request) => batch.push(request),
                     Message::Covered(revision) => self.prune(revision),
+                    // Whoever asked may have gone away.
+                    Message::Answer(answer) => drop(answer.send(())),
+                    Message::Check(answer) => drop(answer.send(self.check())),
                     Message::Stop => going = false,
                 }
-                let weight: usize = batch.iter().map(Request::weight).sum();
+                let weight: usize = batch.iter().map(|request| request.change.weight()).sum();
                 if going && batch.len() < BATCH_MAX && weight < BATCH_WEIGHT_MAX {
                     next = queue.try_recv().ok();
                 }
@@ -105,14 +104,7 @@ impl Writer {
 
     fn process(&mut self, batch: Vec<Request>) {
         match self.attempt(&batch) {
-            Ok(answers) => {
-                if std::mem::take(&mut self.failing) {
-                    info!("the disk takes changes again");
-                }
-                for (request, answer) in batch.into_iter().zip(answers) {
-                    let _ = request.answer.send(answer); // a caller that has gone away is none of ours
-                }
-            }
+            Ok(answers) => batch.into_iter().zip(answers).for_each(|(request, answer)| self.answer(request, answer)),
             Err(fault) => {
                 self.journal.abandon();
                 self.refuse(batch, &fault);
@@ -124,57 +116,89 @@ impl Writer {
         if batch.len() > 1 {
             return batch.into_iter().for_each(|request| self.process(vec![request]));
         }
+        let refused = self.fail(fault);
+        batch.into_iter().for_each(|request| self.answer(request, Err(refused.clone())));
+    }
+
+    fn answer(&self, request: Request, answer: Answer) {
+        match &answer {
+            Ok(done) => self.stats.writer.made(done.changed),
+            Err(refused) => self.stats.writer.refused(refused),
+        }
+        let _ = request.answer.send(answer); // a caller that has gone away is none of ours
+    }
+
+    /// The disk refuses; what to tell.
+    fn fail(&mut self, fault: &io::Error) -> Refused {
         if !std::mem::replace(&mut self.failing, true) {
             error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
         }
-        for request in batch {
-            let _ = request.answer.send(Err(Refused::not_saved(fault)));
+        self.stats.writer.failing(true);
+        Refused::not_saved(fault)
+    }
+
+    /// The disk has taken something.
+    fn recover(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            info!("the disk takes changes again");
+        }
+        self.stats.writer.failing(false);
+    }
+
+    /// Whether the next change would find a journal in order, and room.
+    fn check(&mut self) -> Result<(), Refused> {
+        match self.journal.check() {
+            Ok(()) => {
+                self.recover();
+                Ok(())
+            }
+            Err(fault) => Err(self.fail(&fault)),
         }
     }
 
     /// Applies and saves a batch; an error means that nothing of it has happened.
     fn attempt(&mut self, batch: &[Request]) -> io::Result<Vec<Answer>> {
-        let base = self.snapshots.load_full();
-        let Snapshot { mut revision, mut zones } = Snapshot::clone(&base);
-        let mut touched: Vec<(Name, Touched)> = Vec::new();
+        let mut state = Snapshot::clone(&self.snapshots.load_full());
+        let mut touched = TouchedParts::default();
         let mut answers = Vec::with_capacity(batch.len());
         for request in batch {
-            let applied = match apply(&zones, &request.change) {
+            let applied = match apply(&state, &request.change) {
                 Ok(applied) => applied,
                 Err(refused) => {
                     answers.push(Err(refused));
                     continue;
                 }
             };
-            let changed = applied.changed();
-            if changed {
-                if touched.is_empty() {
-                    self.journal.begin()?;
-                }
-                revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+            if !applied.changed() {
+                answers.push(Ok(applied.done(state.revision)));
+                continue;
             }
-            let serial = applied.after.as_ref().map(|zone| zone.serial());
-            let (before, after) = (applied.before.clone(), applied.after.clone());
-            answers.push(Ok(Done { revision, serial, before, after, changed }));
-            if changed {
-                zones = applied.zones;
-                touched.push((applied.apex, applied.touched));
+            if touched.is_empty() {
+                self.journal.begin()?;
             }
+            let revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+            answers.push(Ok(applied.done(revision)));
+            touched.add(&applied);
+            state = Snapshot { revision, ..applied.state };
         }
         if !touched.is_empty() {
+            let started = Instant::now();
             let size = self.journal.commit()?;
-            self.publish(Snapshot { revision, zones }, touched, size);
+            let changes = answers.iter().flatten().filter(|done| done.changed).count();
+            self.stats.writer.saved(changes, size, started.elapsed());
+            self.stats.writer.journal(self.journal.size());
+            self.recover();
+            self.publish(state, touched, size);
         }
         Ok(answers)
     }
 
-    fn publish(&mut self, snapshot: Snapshot, touched: Vec<(Name, Touched)>, size: u64) {
+    fn publish(&mut self, snapshot: Snapshot, touched: TouchedParts, size: u64) {
         let new = Arc::new(snapshot);
         self.reaper.retire(self.snapshots.swap(new.clone()));
+        self.revisions.send_replace(new.revision);
         let mut pending = self.shared.lock();
-        for (apex, names) in &touched {
-            pending.touched.add(apex, names);
-        }
+        pending.touched.merge(touched);
         pending.snapshot = new;
         pending.unfolded += size;
         pending.unchecked += size;
@@ -187,6 +211,7 @@ impl Writer {
         if let Err(fault) = self.journal.prune(covered, self.history_size_max) {
             warn!(reason = %fault, "old journal segments could not be removed");
         }
+        self.stats.writer.journal(self.journal.size());
     }
 }
 

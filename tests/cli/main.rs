@@ -8,9 +8,19 @@
 )]
 
 mod check;
-mod history;
 mod kit;
-mod records;
+mod owner;
 mod serve;
-mod settings;
-mod zones;
+mod session;
+
+/// A test for each file of `sessions/`.
+macro_rules! sessions {
+    ($($name:ident)*) => {
+        /// The files of `sessions/`.
+        mod sessions {
+            $(#[test] fn $name() { crate::session::play(stringify!($name)); })*
+        }
+    };
+}
+
+sessions! { check completions edit help history man nobody records server settings several warnings zones }

@@ -13,7 +13,7 @@ pub(crate) fn transports(world: &World) {
     dig("@::1 www.home.example A").status("NOERROR", 1).contains("SERVER: ::1#53(::1) (UDP)");
     dig("@::1 +tcp www.home.example A").status("NOERROR", 1).contains("SERVER: ::1#53(::1) (TCP)");
     dig(&format!("@{OURS_TOO} www.home.example A")).status("NOERROR", 1);
-    assert!(world.ours.stats().tcp_queries > 0);
+    assert!(world.ours.stats().tcp.queries > 0);
 }
 
 /// Bound to every address, it answers from the one that was asked: dig takes no reply from another.
@@ -67,7 +67,7 @@ pub(crate) fn one_connection_many_questions(world: &World) {
     let told = dig(&format!("+tcp +keepopen +norecurse @{OURS}{questions}"));
     assert_eq!(told.lines_with(";; ->>HEADER<<-").count(), names.len());
     let after = world.ours.stats();
-    assert_eq!(after.tcp_accepted - before.tcp_accepted, 1, "connections for {} questions", names.len());
+    assert_eq!(after.tcp.accepted - before.tcp.accepted, 1, "connections for {} questions", names.len());
 }
 
 pub(crate) fn the_case_of_the_question_comes_back(_: &World) {

@@ -77,6 +77,6 @@ pub(crate) fn the_case_of_the_client_comes_back(_: &World) {
 
 pub(crate) fn it_asked_us(world: &World) {
     let stats = world.ours.stats();
-    assert!(stats.udp_queries > 0, "no query came over UDP");
-    assert!(stats.tcp_queries > 0, "no query came over TCP");
+    assert!(stats.udp.queries > 0, "no query came over UDP");
+    assert!(stats.tcp.queries > 0, "no query came over TCP");
 }

@@ -1,7 +1,5 @@
 //! Pages of a zone's record sets, in canonical order. A page costs what it shows, whatever the zone holds.
 
-use axum::http::StatusCode;
-
 use crate::api::Problem;
 use crate::api::extract::{self, Queries};
 use crate::api::types::{RecordList, RecordSet, plain};
@@ -9,16 +7,16 @@ use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Fault, Zone};
 
 /// Sets of a page, if the request does not say.
-const LIMIT_DEFAULT: usize = 100;
+pub(in crate::api) const LIMIT_DEFAULT: usize = 100;
 /// Sets of a page at most.
-const LIMIT_MAX: usize = 1_000;
+pub(in crate::api) const LIMIT_MAX: usize = 1_000;
 /// Names that are looked at for one page. With a filter that nearly nothing passes, a page ends here, short, and
 /// nobody waits for a walk through a million names.
 const NAMES_MAX: usize = 10_000;
 
 /// Which sets, and how many.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(in crate::api) struct Filter {
     name: Option<Name>,
     below: Option<Name>,
     kind: Option<Kind>,
@@ -43,7 +41,7 @@ impl Filter {
             name: owner("name")?,
             below: owner("below")?,
             kind: queries.one("type")?.map(|text| extract::kind(text).map_err(told)).transpose()?,
-            limit: queries.one("limit")?.map_or(Ok(LIMIT_DEFAULT), limit)?,
+            limit: queries.number("limit", 1..=LIMIT_MAX as u64)?.map_or(LIMIT_DEFAULT, |limit| limit as usize),
             from: queries.one("cursor")?.map(|text| Place::read(text, apex)).transpose()?,
         })
     }
@@ -86,13 +84,6 @@ impl Filter {
     }
 }
 
-fn limit(text: &str) -> Result<usize, Problem> {
-    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| {
-        Problem::bad_request(format!("limit is `{text}`"), &format!("write a number from 1 to {LIMIT_MAX}"))
-    })
-}
-
 impl Place {
     /// The type and the name in hexadecimal: nothing in it has to be escaped in a query.
     fn write(&self) -> String {
@@ -116,7 +107,7 @@ impl Place {
         place.ok_or_else(|| {
             let detail = "the cursor is not one of this zone".to_owned();
             let hint = "send `next` of the page before, as it is; without a cursor the list begins anew";
-            Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail, hint)
+            Problem::bad_request(detail, hint)
         })
     }
 }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 mod list;
@@ -15,104 +16,156 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use super::caller::Caller;
 use super::change;
-use super::extract::{Body, Queries, SetPath, ZoneName};
-use super::socket::Caller;
-use super::tag::{self, Conditions};
-use super::types::{Action, Patch, PatchStep, RecordSet, SetBody};
+use super::extract::{Body, DryRun, NoQuery, Queries, SetPath, ZoneName};
+use super::problem::{BadValues, NoSuchRecord, NoSuchZone, Stale, ZoneRule};
+use super::tag::{self, Conditions, Known};
+use super::types::{Action, Patch, PatchStep, RecordList, RecordSet, SetBody, ZoneChange};
 use super::{Admin, Problem};
 use crate::store::{Actor, Change, Decision, Refused};
 use crate::wire::{Kind, Name};
 use crate::zone::Zone;
-use list::Filter;
 use step::Step;
 
+pub(super) use list::{Filter, LIMIT_DEFAULT, LIMIT_MAX};
 pub(super) use step::read_ttl;
 
-/// `GET /v1/zones/{zone}/records[?name=|below=][&type=][&limit=][&cursor=]`
+/// List record sets
+///
+/// In canonical order, then by the number of the type, page by page. A page looks at no more than 10,000 names: with a
+/// filter it can be short, even empty, and not be the last.
+#[utoipa::path(get, path = "/v1/zones/{zone}/records", tag = "Records", operation_id = "listRecords",
+    params(ZoneName, Filter, Known),
+    responses(
+        (status = 200, description = "A page of record sets.", body = RecordList, headers(("ETag"))),
+        (status = 304, description = "The zone is the one you have.", headers(("ETag"))),
+        NoSuchZone))]
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
     queries: Queries,
+    known: Known,
 ) -> Result<Response, Problem> {
     let filter = Filter::read(queries, apex.borrow())?;
     let snapshot = admin.store.snapshot();
     let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
-    let page = filter.page(&zone);
-    Ok((tag::header(&tag::of_zone(&zone)), Json(page)).into_response())
+    Ok(known.answer(&tag::of_zone(&zone), Json(filter.page(&zone))))
 }
 
-/// `PATCH /v1/zones/{zone}/records[?dry_run=1]`: many changes as one.
+/// Change many record sets as one
+///
+/// The changes are made one after the other and checked at the end, so an address can give way to an alias. Either all
+/// are made or none. The conditions are about the zone.
+#[utoipa::path(patch, path = "/v1/zones/{zone}/records", tag = "Records", operation_id = "patchRecords",
+    params(ZoneName, DryRun, Conditions), request_body = Patch,
+    responses(
+        (status = 200, description = "All are made, and DNS answers them.", body = ZoneChange, headers(("ETag"))),
+        NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
 pub(super) async fn patch(
     State(admin): State<Arc<Admin>>,
     ZoneName(apex): ZoneName,
-    queries: Queries,
+    DryRun(dry_run): DryRun,
     ConnectInfo(caller): ConnectInfo<Caller>,
-    headers: HeaderMap,
+    conditions: Conditions,
     Body(patch): Body<Patch>,
 ) -> Result<Response, Problem> {
-    let dry_run = queries.only(&["dry_run"])?.dry_run()?;
-    let conditions = Conditions::read(&headers)?;
     let steps = step::read_patch(&patch, apex.borrow())?;
     change(admin, Wish { apex, steps, conditions, one: None, dry_run, actor: caller.actor() }).await
 }
 
-/// `GET /v1/zones/{zone}/records/{name}/{type}`
+/// Read a record set
+#[utoipa::path(get, path = "/v1/zones/{zone}/records/{name}/{type}", tag = "Records", operation_id = "getRecordSet",
+    params(SetPath, Known),
+    responses(
+        (status = 200, description = "The set.", body = RecordSet, headers(("ETag"))),
+        (status = 304, description = "It is what you have.", headers(("ETag"))),
+        NoSuchZone, NoSuchRecord))]
 pub(super) async fn get(
     State(admin): State<Arc<Admin>>,
     SetPath { apex, name, kind }: SetPath,
-    headers: HeaderMap,
+    _: NoQuery,
+    known: Known,
 ) -> Result<Response, Problem> {
-    let conditions = Conditions::read(&headers)?;
     let snapshot = admin.store.snapshot();
     let zone = snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?;
     let set = step::find(zone, &name, kind).ok_or_else(|| change::refusal(&step::no_set(zone, &name, kind)))?;
-    let tag = tag::of_set(set);
-    if conditions.has(&tag) {
-        return Ok((StatusCode::NOT_MODIFIED, tag::header(&tag)).into_response());
-    }
-    Ok((tag::header(&tag), Json(RecordSet::of(name.borrow(), set))).into_response())
+    Ok(known.answer(&tag::of_set(set), Json(RecordSet::of(name.borrow(), set))))
 }
 
-/// `PUT /v1/zones/{zone}/records/{name}/{type}[?dry_run=1]`: the set is from now on this.
+/// Set a record set
+///
+/// From now on it is exactly this.
+#[utoipa::path(put, path = "/v1/zones/{zone}/records/{name}/{type}", tag = "Records", operation_id = "putRecordSet",
+    params(SetPath, DryRun, Conditions), request_body = SetBody,
+    responses(
+        (status = 200, description = "The set is this, or would be after a dry run.", body = ZoneChange, headers(("ETag"))),
+        (status = 201, description = "There was none, and now it is there.", body = ZoneChange, headers(("ETag"))),
+        NoSuchZone, ZoneRule, Stale, BadValues))]
 pub(super) async fn put(
     admin: State<Arc<Admin>>,
     path: SetPath,
-    queries: Queries,
-    caller: ConnectInfo<Caller>,
-    headers: HeaderMap,
+    DryRun(dry_run): DryRun,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    conditions: Conditions,
     Body(body): Body<SetBody>,
 ) -> Result<Response, Problem> {
-    let dry_run = queries.only(&["dry_run"])?.dry_run()?;
-    one(admin, path, Action::Put, body, (dry_run, caller.0.actor()), &headers).await
+    one(admin, path, Action::Put, body, (dry_run, caller.actor()), conditions).await
 }
 
-/// `POST /v1/zones/{zone}/records/{name}/{type}[?dry_run=1]`: these values join the set.
+/// Add values to a record set
+///
+/// Those that are there already stay; a set that is not there is made. Nothing that others add at the same time is lost.
+/// A TTL, if given, is from now on that of the whole set.
+#[utoipa::path(post, path = "/v1/zones/{zone}/records/{name}/{type}", tag = "Records", operation_id = "addRecords",
+    params(SetPath, DryRun, Conditions), request_body = SetBody,
+    responses(
+        (status = 200, description = "The values are in the set, or would be after a dry run.", body = ZoneChange, headers(("ETag"))),
+        (status = 201, description = "There was no set, and now it is there.", body = ZoneChange, headers(("ETag"))),
+        NoSuchZone, ZoneRule, Stale, BadValues))]
 pub(super) async fn post(
     admin: State<Arc<Admin>>,
     path: SetPath,
-    queries: Queries,
-    caller: ConnectInfo<Caller>,
-    headers: HeaderMap,
+    DryRun(dry_run): DryRun,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    conditions: Conditions,
     Body(body): Body<SetBody>,
 ) -> Result<Response, Problem> {
-    let dry_run = queries.only(&["dry_run"])?.dry_run()?;
-    one(admin, path, Action::Add, body, (dry_run, caller.0.actor()), &headers).await
+    one(admin, path, Action::Add, body, (dry_run, caller.actor()), conditions).await
 }
 
-/// `DELETE /v1/zones/{zone}/records/{name}/{type}[?value=][&dry_run=1]`: these values, or the whole set, go.
+/// Delete a record set, or values of it
+///
+/// With `value` only these values go, and with the last one the set.
+#[utoipa::path(delete, path = "/v1/zones/{zone}/records/{name}/{type}", tag = "Records", operation_id = "deleteRecords",
+    params(SetPath, DeleteQuery, Conditions),
+    responses(
+        (status = 200, description = "They are gone; the tag is that of what is left.", body = ZoneChange, headers(("ETag"))),
+        NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
 pub(super) async fn delete(
     admin: State<Arc<Admin>>,
     path: SetPath,
-    queries: Queries,
-    caller: ConnectInfo<Caller>,
-    headers: HeaderMap,
+    DeleteQuery { values, dry_run }: DeleteQuery,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let queries = queries.only(&["value", "dry_run"])?;
-    let values: Vec<String> = queries.all("value").map(str::to_owned).collect();
     let action = if values.is_empty() { Action::Delete } else { Action::Remove };
-    let body = SetBody { ttl: None, values };
-    one(admin, path, action, body, (queries.dry_run()?, caller.0.actor()), &headers).await
+    one(admin, path, action, SetBody { ttl: None, values }, (dry_run, caller.actor()), conditions).await
+}
+
+/// The query `?value=192.0.2.7&value=192.0.2.8&dry_run=1`.
+pub(super) struct DeleteQuery {
+    values: Vec<String>,
+    dry_run: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DeleteQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let queries = Queries::from_request_parts(parts, state).await?.only(&["value", "dry_run"])?;
+        Ok(Self { values: queries.all("value").map(str::to_owned).collect(), dry_run: queries.dry_run()? })
+    }
 }
 
 /// A change of one set.
@@ -122,9 +175,8 @@ async fn one(
     action: Action,
     SetBody { ttl, values }: SetBody,
     (dry_run, actor): (bool, Actor),
-    headers: &HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let conditions = Conditions::read(headers)?;
     let body = PatchStep { action, name: String::new(), kind: String::new(), ttl, values };
     let one = (name, kind);
     let step = step::read_one(&body, one.clone(), apex.borrow())?;
@@ -163,9 +215,9 @@ async fn change(admin: Arc<Admin>, wish: Wish) -> Result<Response, Problem> {
 
 fn decision(wish: &Arc<Wish>) -> Change {
     let weight = step::weight(&wish.steps);
-    let (apex, wish) = (wish.apex.clone(), Arc::clone(wish));
-    Change::Decide(Decision::new(&apex, weight, move |zone| {
-        let zone = zone.ok_or_else(|| Refused::NoSuchZone(wish.apex.clone()))?;
+    let wish = Arc::clone(wish);
+    Change::Decide(Decision::new(weight, move |now| {
+        let zone = now.zones.get(wish.apex.borrow()).ok_or_else(|| Refused::NoSuchZone(wish.apex.clone()))?;
         wish.conditions.hold(wish.tag(zone))?;
         Ok(Change::EditZone { apex: wish.apex.clone(), edit: step::edit(zone, &wish.steps)? })
     }))

@@ -92,9 +92,10 @@ impl Connection {
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            let Exchange { consumed, written, micros } = self.answer(input.filled(), output);
+            let Exchange { consumed, written, queries, now } = self.answer(input.filled(), output);
             self.write(context, &output[..written])?;
-            self.sit(micros, consumed > 0);
+            worker.answers.borrow().stats().took(now.micros_since(), queries);
+            self.sit(now.micros, consumed > 0);
             if input.remaining() == 0 || has_message(&self.unanswered) {
                 return Poll::Ready(Ok(Step::Yield));
             }
@@ -161,7 +162,7 @@ impl Connection {
         seats.wait(self.seat, waiting, now, anew);
         seats.hold(self.seat, self.unanswered.capacity() + self.unsent.capacity());
         if seats.held() > limits::TCP_HELD_MAX && seats.end_longest(&[Waiting::Message, Waiting::Reader]) {
-            self.worker.answers.borrow().stats().tcp_evicted.add(1);
+            self.worker.answers.borrow().stats().evicted.add(1);
         }
     }
 }
@@ -187,18 +188,20 @@ struct Exchange {
     consumed: usize,
     /// Octets of the replies to them.
     written: usize,
+    /// How many there were.
+    queries: u64,
     /// When that was.
-    micros: u64,
+    now: Moment,
 }
 
 /// Answers message by message until the input or the room for replies is used up.
 fn exchange(turn: &Turn<'_>, address: IpAddr, input: &[u8], output: &mut [u8]) -> Exchange {
-    let mut exchange = Exchange { consumed: 0, written: 0, micros: turn.now.micros };
+    let mut exchange = Exchange { consumed: 0, written: 0, queries: 0, now: turn.now };
     while exchange.written <= OUTPUT_SIZE
         && let Some(message) = message(&input[exchange.consumed..])
     {
         exchange.consumed += PREFIX + message.len();
-        turn.stats.tcp_queries.add(1);
+        exchange.queries += 1;
         let (prefix, reply) = output[exchange.written..][..PREFIX + limits::MESSAGE_SIZE_MAX].split_at_mut(PREFIX);
         // A panic ends one query, not the connection with all the others.
         match catch_unwind(AssertUnwindSafe(|| turn.answer(message, address, Transport::Tcp, reply))) {
@@ -215,6 +218,7 @@ fn exchange(turn: &Turn<'_>, address: IpAddr, input: &[u8], output: &mut [u8]) -
             }
         }
     }
+    turn.stats.queries.add(exchange.queries);
     exchange
 }
 

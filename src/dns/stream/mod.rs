@@ -126,7 +126,7 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener) {
             // The client has gone while it waited: no reason to wait ourselves.
             Err(fault) if fault.kind() == io::ErrorKind::ConnectionAborted => (),
             Err(fault) => {
-                worker.answers.borrow().stats().tcp_accept_failed.add(1);
+                worker.answers.borrow().stats().accept_failed.add(1);
                 if !std::mem::replace(&mut complained, true) {
                     tracing::error!(%fault, "cannot accept DNS connections; trying on. Too few file descriptors? See LimitNOFILE=");
                 }
@@ -172,11 +172,11 @@ impl Worker {
         };
         let answers = self.answers.borrow();
         if !room {
-            answers.stats().tcp_refused.add(1);
+            answers.stats().refused.add(1);
             connection::reset(&stream);
             return;
         }
-        answers.stats().tcp_accepted.add(1);
+        answers.stats().accepted.add(1);
         let seat = self.seats.borrow_mut().take(Moment::now().micros);
         let task = spawn_local(Connection::new(stream, address, Rc::clone(self), seat).serve());
         self.seats.borrow_mut().occupy(seat, task.abort_handle());
@@ -185,7 +185,7 @@ impl Worker {
     /// Ends the connection that has waited longest.
     fn make_room(&self) -> bool {
         let made = self.seats.borrow_mut().end_longest(&[Waiting::Query, Waiting::Message]);
-        self.answers.borrow().stats().tcp_evicted.add(made.into());
+        self.answers.borrow().stats().evicted.add(made.into());
         made
     }
 
@@ -194,7 +194,7 @@ impl Worker {
         self.seats.borrow_mut().leave(seat);
         let answers = self.answers.borrow();
         answers.policy().census().leave(address);
-        answers.stats().tcp_closed.add(1);
+        answers.stats().closed.add(1);
     }
 
     /// Ends the connections whose time is up.
@@ -207,7 +207,7 @@ impl Worker {
         let ended = seats.end_before(Waiting::Query, before(answers.policy().tcp_idle()))
             + seats.end_before(Waiting::Message, before(limits.message))
             + seats.end_before(Waiting::Reader, before(limits.write));
-        answers.stats().tcp_timed_out.add(ended);
+        answers.stats().timed_out.add(ended);
     }
 
     /// Answers what has arrived, lets the clients read it, and closes all connections.

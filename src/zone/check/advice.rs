@@ -1,18 +1,23 @@
 //! Warnings: the zone is served as it is, but somebody should look.
 
-use std::collections::HashSet;
-
-use crate::wire::{Kind, Name, NameRef};
+use crate::wire::{Kind, NameRef};
 
 use super::{Finding, Sink, View};
 use crate::zone::{Node, Set};
 
 impl View<'_> {
-    /// Every warning about one name, which lies below `cut`, if below any.
-    pub(super) fn advice(&self, node: &Node, cut: Option<NameRef<'_>>, servers: &HashSet<Name>, sink: Sink<'_>) {
+    /// Every warning about one name, which lies below `cut`, if below any. `is_server` says whether an NS record of the
+    /// zone names it.
+    pub(super) fn advice(
+        &self,
+        node: &Node,
+        cut: Option<NameRef<'_>>,
+        is_server: &dyn Fn(&Node) -> bool,
+        sink: Sink<'_>,
+    ) {
         let apex = node.name() == self.apex;
         match cut {
-            Some(cut) => occluded(node, cut, servers, sink),
+            Some(cut) => occluded(node, cut, is_server, sink),
             None => self.target_advice(node, sink),
         }
         if apex && let Some(soa) = node.set(Kind::SOA) {
@@ -51,10 +56,10 @@ fn is_sender_policy(data: &[u8]) -> bool {
 }
 
 /// Below a cut only addresses of name servers mean anything (RFC 1034, section 4.2.1).
-fn occluded(node: &Node, cut: NameRef<'_>, servers: &HashSet<Name>, sink: Sink<'_>) {
-    let is_glue = servers.contains(&node.name().to_name());
-    let hidden = node.sets().find(|set| !is_glue || ![Kind::A, Kind::AAAA].contains(&set.kind()));
-    if let Some(set) = hidden {
+fn occluded(node: &Node, cut: NameRef<'_>, is_server: &dyn Fn(&Node) -> bool, sink: Sink<'_>) {
+    let is_address = |set: &Set<'_>| [Kind::A, Kind::AAAA].contains(&set.kind());
+    let hidden = node.sets().find(|set| !is_address(set)).or_else(|| node.sets().next());
+    if let Some(set) = hidden.filter(|set| !is_address(set) || !is_server(node)) {
         let message = format!("{} {} lies below the zone cut {cut} and is never answered", node.name(), set.kind());
         sink(Finding::warning(node.name(), Some(set.kind()), message, "move it to the child zone's own file"));
     }

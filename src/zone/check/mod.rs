@@ -1,9 +1,11 @@
 //! The rules of a sound zone. Every rule is told at once, and what would hurt resolvers is refused at the door.
 //!
 //! A rule that looks only at one name and its surroundings runs for every edit too ([`View::errors_at`]); a rule that needs
-//! the whole zone, or that only warns, runs when a zone arrives as a whole ([`View::everything`]).
+//! the whole zone runs when a zone arrives as a whole ([`View::everything`]). An edit is warned of what it made worse
+//! ([`super::Zone::advice_at`]).
 
 mod advice;
+mod edited;
 mod targets;
 
 use std::collections::HashSet;
@@ -73,11 +75,12 @@ impl View<'_> {
             self.apex_rules(None, sink);
         }
         let servers = self.servers();
+        let is_server = |node: &Node| servers.contains(&node.name().to_name());
         let mut cut: Option<NameRef<'_>> = None;
         for node in self.names.iter() {
             cut = cut.filter(|cut| node.name().is_within(*cut)); // what lies below a name follows it
             self.errors_of(node, sink);
-            self.advice(node, cut, &servers, sink);
+            self.advice(node, cut, &is_server, sink);
             if node.has_ns() && node.name() != self.apex {
                 cut = cut.or(Some(node.name()));
             }

@@ -1,0 +1,120 @@
+//! What the description says of parameters: one `IntoParams` for each extractor, so that a handler's annotation repeats
+//! the types of its signature.
+
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{KnownFormat, Required, SchemaFormat};
+
+use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
+use super::history::{self, Paging};
+use super::records::{self, DeleteQuery, Filter};
+use super::tag::{Conditions, Known};
+
+type Provider = Option<ParameterIn>;
+
+macro_rules! parameters {
+    ($($type:ty: [$($parameter:expr),*])*) => {
+        $(impl IntoParams for $type {
+            fn into_params(_: impl Fn() -> Provider) -> Vec<Parameter> {
+                vec![$($parameter.build()),*]
+            }
+        })*
+    };
+}
+
+parameters! {
+    ZoneName: [zone()]
+    ZoneRevision: [zone(), revision()]
+    SetPath: [zone(), owner(), kind(ParameterIn::Path, "The type, as in `A`, `MX` or `TYPE65280`.").required(Required::True)]
+    DryRun: [dry_run()]
+    DeleteQuery: [values(), dry_run()]
+    Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
+    Filter: [
+        text("name", ParameterIn::Query, "Only this name: `@`, relative to the zone, or absolute with its final dot.", "www"),
+        text("below", ParameterIn::Query, "Only this name and all below it.", "apps"),
+        kind(ParameterIn::Query, "Only this type."),
+        limit(records::LIMIT_DEFAULT, records::LIMIT_MAX),
+        text("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", CURSOR)
+    ]
+    Conditions: [
+        header("If-Match", "Only if what is there has one of these tags; `*` is anything.", TAG),
+        header("If-None-Match", "Only if what is there has none of these tags; `*`: only if nothing is there.", "*")
+    ]
+    Known: [header("If-None-Match", "The tag of what you have: if it is still that, the answer is 304, without a body.", TAG)]
+}
+
+const TAG: &str = "\"2026112102\"";
+const CURSOR: &str = "00010377777704686f6d65076578616d706c6500";
+
+fn text(name: &str, place: ParameterIn, description: &str, example: &str) -> ParameterBuilder {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    parameter(name, place, description).schema(Some(schema)).example(Some(example.into()))
+}
+
+fn parameter(name: &str, place: ParameterIn, description: &str) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(place).description(Some(description)).required(Required::False)
+}
+
+fn zone() -> ParameterBuilder {
+    let description =
+        "The name of the zone, with or without its final dot, ASCII or Unicode. A slash in it is written `%2F`.";
+    text("zone", ParameterIn::Path, description, "home.example").required(Required::True)
+}
+
+fn owner() -> ParameterBuilder {
+    let description = "The name: `@` for the zone's own, relative to the zone, or absolute with its final dot. \
+                       A relative name that ends in the zone's own is refused: the dot was forgotten.";
+    text("name", ParameterIn::Path, description, "www").required(Required::True)
+}
+
+fn kind(place: ParameterIn, description: &str) -> ParameterBuilder {
+    text("type", place, description, "A")
+}
+
+fn number(minimum: u64) -> ObjectBuilder {
+    let format = SchemaFormat::KnownFormat(KnownFormat::UInt64);
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(minimum as f64))
+}
+
+fn revision() -> ParameterBuilder {
+    let schema = number(0);
+    parameter("revision", ParameterIn::Path, "The revision that the change made.")
+        .schema(Some(schema))
+        .required(Required::True)
+        .example(Some(7.into()))
+}
+
+fn before() -> ParameterBuilder {
+    parameter("before", ParameterIn::Query, "Only changes older than this revision: `next` of the page before.")
+        .schema(Some(number(0)))
+        .example(Some(7.into()))
+}
+
+fn limit(default: usize, max: usize) -> ParameterBuilder {
+    let schema = number(1).maximum(Some(max as f64)).default(Some(default.into()));
+    parameter("limit", ParameterIn::Query, "How many at most.").schema(Some(schema)).example(Some(default.into()))
+}
+
+fn dry_run() -> ParameterBuilder {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["1", "true", "0", "false"]))
+        .default(Some("0".into()));
+    parameter("dry_run", ParameterIn::Query, "`1`: only say what would change.").schema(Some(schema))
+}
+
+fn values() -> ParameterBuilder {
+    let item = ObjectBuilder::new().schema_type(Type::String);
+    let schema = ArrayBuilder::new().items(item);
+    let description =
+        "A value that goes, in presentation format; may be given several times. Without any, the whole set goes.";
+    parameter("value", ParameterIn::Query, description)
+        .schema(Some(schema))
+        .explode(Some(true))
+        .example(Some(serde_json::json!(["192.0.2.10"])))
+}
+
+fn header(name: &str, description: &str, example: &str) -> ParameterBuilder {
+    text(name, ParameterIn::Header, description, example)
+}
