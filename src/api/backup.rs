@@ -8,15 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::extract::NoQuery;
 use super::{Admin, stream};
-use crate::store;
 
 /// Download a backup
 ///
-/// One checksummed file with all that Freehold knows at this moment; `freehold restore` takes it.
+/// One checksummed file with all that Freehold knows at this moment, its history, token hashes and private keys included;
+/// `freehold restore` takes it.
 #[utoipa::path(get, path = "/v1/backup", tag = "Server", operation_id = "getBackup",
     responses((status = 200, description = "The backup.", content(("application/octet-stream")))))]
 pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Response {
-    let snapshot = admin.store.snapshot();
-    let body = stream::body(move |mut out| store::backup::write(&snapshot, &mut out));
+    let body = stream::body(move |out| admin.store.backup(out));
     ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
 }

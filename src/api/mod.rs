@@ -38,6 +38,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::{Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -59,6 +60,7 @@ mod extract;
 mod history;
 mod listen;
 mod new_zone;
+mod page;
 mod parameter;
 mod problem;
 mod read;
@@ -128,6 +130,10 @@ fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Rout
     let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
     let (router, _) = table().split_for_parts();
     router
+        .route("/", get(page::root))
+        .route("/v1", get(page::root))
+        .route("/v1/", get(page::get))
+        .route("/problems/{name}", get(page::problem))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own

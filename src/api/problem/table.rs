@@ -92,7 +92,7 @@ table! {
     ZoneRule CONFLICT "zone-rule" "The zone does not allow this"
         "The zone would not be sound: data beside a CNAME, no SOA, no name server, an alias that leads in a circle."
     CannotUndo CONFLICT "cannot-undo" "This cannot be taken back"
-        "Something newer would be lost; the hint says what to undo first."
+        "Something newer would be lost, or it is of a kind that is not taken back; the hint says what to do instead."
     Stale PRECONDITION_FAILED "stale" "It is not what the request was made for"
         "The conditions of `If-Match` or `If-None-Match` do not hold; `current` and `ETag` are the tag of what is there."
     TooLarge PAYLOAD_TOO_LARGE "too-large" "The request is too large"
