@@ -30,6 +30,7 @@ mod journal;
 mod lock;
 mod medium;
 mod open;
+mod owner;
 mod pending;
 mod reaper;
 mod replay;
@@ -54,6 +55,7 @@ pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
 pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
+pub use owner::as_owner;
 pub use settings::Settings;
 pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
@@ -100,11 +102,15 @@ impl Store {
     }
 
     fn open_on(settings: &Settings, medium: Medium) -> Result<Self, OpenFault> {
-        open::prepare(&settings.directory)?;
-        let lock = Lock::take(&settings.directory).map_err(|refused| refused.fault(&settings.directory))?;
-        let disk = Disk::new(settings.directory.join("sled"), medium.clone(), settings.sled_cache_size);
-        let opened = open::open(settings, &medium, &disk)?;
-        Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", &settings.directory))
+        let directory = &settings.directory;
+        let open = || {
+            open::prepare(directory)?;
+            let lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+            let disk = Disk::new(directory.join("sled"), medium.clone(), settings.sled_cache_size);
+            let opened = open::open(settings, &medium, &disk)?;
+            Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", directory))
+        };
+        as_owner(directory, open).map_err(OpenFault::io("work as the owner of", directory))?
     }
 
     fn run(settings: &Settings, medium: Medium, disk: Disk, opened: Opened, lock: Lock) -> io::Result<Self> {
