@@ -1,13 +1,12 @@
 //! All that Freehold knows, as one file, while it serves.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::auth::Allowed;
 use super::extract::NoQuery;
-use super::{Admin, stream};
+use super::{Problem, stream};
+use crate::access::Object;
 use crate::store;
 
 /// Download a backup
@@ -15,8 +14,8 @@ use crate::store;
 /// One checksummed file with all that Freehold knows at this moment; `freehold restore` takes it.
 #[utoipa::path(get, path = "/v1/backup", tag = "Server", operation_id = "getBackup",
     responses((status = 200, description = "The backup.", content(("application/octet-stream")))))]
-pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Response {
-    let snapshot = admin.store.snapshot();
+pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Response, Problem> {
+    let snapshot = allowed.to(Object::Everything)?.store.snapshot();
     let body = stream::body(move |mut out| store::backup::write(&snapshot, &mut out));
-    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }

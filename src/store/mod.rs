@@ -39,6 +39,7 @@ mod undo;
 mod writer;
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -75,6 +76,7 @@ pub struct Store {
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     history: History,
+    directory: PathBuf,
     running: Mutex<Option<Running>>,
 }
 
@@ -138,7 +140,13 @@ impl Store {
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, queue, shared, history, running: Mutex::new(Some(running)) })
+        let directory = settings.directory.clone();
+        Ok(Self { snapshots, queue, shared, history, directory, running: Mutex::new(Some(running)) })
+    }
+
+    /// The data directory, which is this store's alone.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The current state.
