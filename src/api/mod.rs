@@ -26,26 +26,23 @@
 //! - Afterwards `UPDATE=1 cargo test --lib api::description` writes `docs/openapi.json`, and
 //!   `tests/api/schemathesis` holds the server to it.
 //!
-//! # Two doors
+//! # Doors
 //!
-//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`serve`]), and
-//! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
-//! change anything, and it is this one.
-//!
-//! Over the socket nobody needs a token, for the kernel says who calls; otherwise [`auth`] asks for one.
+//! It has several doors, and all lead to the same [`Router`]: the Unix socket and the TCP addresses of a running server
+//! ([`serve`]), and [`Here`], by which the command line calls it in its own process when no server runs. So there is one
+//! way to change anything, and it is this one. Over the socket nobody needs a token, for the kernel says who calls;
+//! otherwise [`auth`] asks for one.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::{HeaderValue, Method, Uri, header};
-use axum::response::Response;
+use axum::http::{Method, Uri};
+use axum::middleware;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
@@ -53,6 +50,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::store::Store;
+use listen::guard;
 
 mod auth;
 mod backup;
@@ -66,13 +64,14 @@ mod extract;
 mod first_token;
 mod guesses;
 mod history;
+mod listen;
 mod new_zone;
 mod once;
 mod parameter;
 mod problem;
 mod read;
 mod records;
-mod socket;
+mod settings;
 mod status;
 mod stream;
 mod tag;
@@ -82,11 +81,13 @@ mod uses;
 mod zone_file;
 mod zones;
 
+pub use caller::Caller;
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use first_token::{FILE as FIRST_TOKEN_FILE, FirstToken, first_token};
+pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
-pub use socket::Socket;
+pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
 pub use types::{
     Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
@@ -103,33 +104,8 @@ use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
-/// Octets of a zone file, by default: some ten million records.
-const ZONE_FILE_SIZE_MAX: u64 = 1 << 30;
 /// Zone files that lie in memory while they are read, at once.
 const ZONE_FILES_AT_ONCE_MAX: usize = 2;
-
-/// Settings of the admin API: the section `[admin]` of the settings file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// The Unix socket that the command line talks to. Default: `admin.socket` in the data directory.
-    pub socket: Option<PathBuf>,
-    /// The largest zone file that is taken, in octets. Default: 1 GiB.
-    pub zone_file_size_max: u64,
-}
-
-impl Settings {
-    /// Where the socket is when the data directory is this.
-    pub fn socket_in(&self, directory: &Path) -> PathBuf {
-        self.socket.clone().unwrap_or_else(|| directory.join("admin.socket"))
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { socket: None, zone_file_size_max: ZONE_FILE_SIZE_MAX }
-    }
-}
 
 /// What every endpoint works with.
 struct Admin {
@@ -205,12 +181,14 @@ fn described() -> OpenApi {
 
 /// The endpoints with all that stands around each.
 fn router(gate: Gate) -> Router {
+    let hosts = gate.hosts();
     let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
-        .layer(axum::middleware::map_response(guard))
+        .layer(middleware::from_fn_with_state(hosts, guard::admit))
+        .layer(middleware::map_response(guard::dress))
         .with_state(gate)
 }
 
@@ -223,35 +201,25 @@ async fn no_method(method: Method, uri: Uri) -> Problem {
     Problem::new(WrongMethod, detail, "the Allow header of this answer says what is")
 }
 
-/// Answers are nobody else's business and never anything but what they say they are.
-async fn guard(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
 /// Runs what reads much or waits for the disk, off the threads that must not wait.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(Problem::internal(&fault)))
 }
 
-/// The API of a running server, on its socket, until `stop` is done; then requests under way are finished.
+/// The API of a running server, until `stop` is done; then requests under way are finished.
 pub async fn serve(
-    socket: Socket,
+    doors: Doors,
     store: Arc<Store>,
     settings: Settings,
     addresses: Vec<String>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+    stop: impl Future<Output = ()> + Send,
+) {
     let gate = Gate::new(Admin::new(store, settings, addresses));
-    let service = router(gate.clone()).into_make_service_with_connect_info::<caller::Caller>();
-    let served = tokio::select! {
-        served = axum::serve(socket, service).with_graceful_shutdown(stop).into_future() => served,
+    tokio::select! {
+        () = listen::serve(doors, router(gate.clone()), stop) => (),
         never = gate.write_uses() => match never {},
-    };
+    }
     gate.write_uses_now().await;
-    served
 }
 
 /// A request as the command line makes it.
@@ -273,7 +241,7 @@ impl Here {
     /// Answers as a server would, on behalf of the user this process runs as.
     pub async fn answer(&self, question: Question) -> Answer {
         let mut request = question.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(caller::Caller::here()));
+        request.extensions_mut().insert(ConnectInfo(Caller::here()));
         let Ok(response) = self.0.clone().oneshot(request).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use super::auth::Allowed;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
+use super::listen::Stalled;
 use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
@@ -124,6 +125,9 @@ async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
             let detail = format!("the zone file is larger than {size_max} octets");
             let hint = "raise zone_file_size_max below [admin] in the settings file";
             Err(Problem::new(TooLarge, detail, hint))
+        }
+        Err(fault) if Stalled::caused(&*fault) => {
+            Err(Problem::new(TooSlow, "the zone file did not get on".into(), "send it again"))
         }
         Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
     }

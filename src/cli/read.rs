@@ -10,7 +10,7 @@ use super::door::{Door, Place, question, zone_path};
 use super::json;
 use super::save::save;
 use super::stop::{Exit, Stop};
-use super::terminal::{count, table};
+use super::terminal::{Progress, count, table};
 use crate::api::{Status, ZoneList};
 use crate::wire::Name;
 
@@ -40,19 +40,20 @@ pub(super) async fn list(place: &Place, options: &Options) -> Result<Exit, Stop>
 pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
     let answer = door.ask(question(Method::GET, &zone_path(zone, "/file"), "")?).await?;
-    save(answer, file.unwrap_or(Path::new("-"))).await?;
+    let progress = Progress::new();
+    progress.begin("export", 0);
+    save(answer, file.unwrap_or(Path::new("-")), &progress).await?;
     door.close().await?;
     Ok(Exit::Done)
 }
 
 /// `freehold status`
 pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Stop> {
-    let mut door = Door::open(place, false).await?;
-    if let Door::Here(..) = door {
-        door.close().await?;
-        let message = format!("no server runs on the data directory {}", place.store.directory.display());
+    let Some(mut door) = Door::running(place).await? else {
+        let directory = &place.local("status")?.store.directory;
+        let message = format!("no server runs on the data directory {}", directory.display());
         return Err(Stop::new(Exit::Unreachable, message, "start it with `freehold serve`"));
-    }
+    };
     let status: Status = door.ask_json(question(Method::GET, "/v1/status", "")?).await?;
     if options.output == Output::Json {
         json(&status)?;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc::Sender;
 use tracing::{debug, warn};
@@ -18,6 +18,7 @@ use super::medium::Medium;
 use super::pending::{Pending, TouchedParts};
 use super::settings::Settings;
 use super::snapshot::Snapshot;
+use super::stats::Stats;
 use super::writer::Message;
 
 /// How long to wait after a failure.
@@ -59,6 +60,7 @@ pub(super) struct Follower {
     pub(super) checkpoint_due: bool,
     /// Nothing is tried before this.
     pub(super) retry_at: Option<Instant>,
+    pub(super) stats: Arc<Stats>,
 }
 
 /// What is to be done.
@@ -75,6 +77,7 @@ impl Follower {
 
     fn run(mut self) {
         self.verify_checkpoint();
+        self.tell_what_is_there();
         loop {
             self.tell_what_is_covered();
             let work = self.wait();
@@ -101,6 +104,15 @@ impl Follower {
         if let Err(fault) = backup::verify(&path) {
             warn!(file = %path.display(), reason = %fault, "the checkpoint is damaged; it is being written anew");
             (self.checkpoint, self.checkpoint_due) = (None, true);
+        }
+    }
+
+    /// What an earlier process left, for the counters.
+    fn tell_what_is_there(&self) {
+        self.stats.follower.sled(self.disk.occupied());
+        let written = std::fs::metadata(self.path()).and_then(|data| data.modified());
+        if let (Some((revision, size)), Ok(written)) = (self.checkpoint, written) {
+            self.stats.follower.checkpoint(revision, size, written);
         }
     }
 
@@ -142,13 +154,16 @@ impl Follower {
 
     /// Brings sled up to date; `false` if that failed.
     fn fold(&mut self) -> bool {
-        let (snapshot, touched, since) = {
+        let (snapshot, touched, unfolded, since) = {
             let mut pending = self.shared.lock();
-            pending.unfolded = 0;
-            (pending.snapshot.clone(), std::mem::take(&mut pending.touched), pending.since.take())
+            let unfolded = std::mem::take(&mut pending.unfolded);
+            (pending.snapshot.clone(), std::mem::take(&mut pending.touched), unfolded, pending.since.take())
         };
-        match self.try_fold(&snapshot, &touched) {
+        let outcome = self.try_fold(&snapshot, &touched);
+        self.stats.follower.folded(outcome.is_ok());
+        match outcome {
             Ok(size) => {
+                self.stats.follower.sled(size.occupied);
                 self.folded = (!size.is_wasteful()).then_some(snapshot.revision);
                 debug!(revision = snapshot.revision, ?size, "folded into sled");
                 true
@@ -159,6 +174,7 @@ impl Follower {
                 self.folded = self.folded.filter(|_| is_room_missing);
                 let mut pending = self.shared.lock();
                 pending.touched.merge(touched);
+                pending.unfolded += unfolded;
                 pending.since = pending.since.or(since).or_else(|| Some(Instant::now()));
                 false
             }
@@ -178,8 +194,11 @@ impl Follower {
             let pending = self.shared.lock();
             (pending.snapshot.clone(), pending.unchecked)
         };
-        match backup::write_checkpoint(&self.medium, &self.settings.directory, &snapshot) {
+        let outcome = backup::write_checkpoint(&self.medium, &self.settings.directory, &snapshot);
+        self.stats.follower.checkpointed(outcome.is_ok());
+        match outcome {
             Ok(size) => {
+                self.stats.follower.checkpoint(snapshot.revision, size, SystemTime::now());
                 self.checkpoint = Some((snapshot.revision, size));
                 self.checkpoint_due = false;
                 self.shared.lock().unchecked -= before;

@@ -11,6 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Octets that a disk has to have room for if it shall count as one that takes changes.
+const ROOM_SIZE: usize = 64 << 10;
+
 /// A step towards durability, told to a [`Witness`] in the order in which the steps happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
@@ -87,6 +90,15 @@ impl Medium {
             let _ = fs::remove_file(&aside); // a full disk needs the room more than we need the remains
         }
         done
+    }
+
+    /// Whether a directory takes something new: writes a file and takes it away again. It asks for no sync, so that it may
+    /// be called every second; a disk that only fails at a sync is noticed by the next change.
+    pub(super) fn find_room(&self, directory: &Path) -> io::Result<()> {
+        let path = aside(&directory.join("room")); // should we end in between, the next start takes it away
+        let written = fs::write(&path, [0; ROOM_SIZE]);
+        let removed = fs::remove_file(&path);
+        written.and(removed)
     }
 
     fn write_aside(

@@ -30,11 +30,13 @@ mod journal;
 mod lock;
 mod medium;
 mod open;
+mod owner;
 mod pending;
 mod reaper;
 mod replay;
 mod settings;
 mod snapshot;
+pub mod stats;
 mod undo;
 mod writer;
 
@@ -54,6 +56,7 @@ pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
 pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
+pub use owner::as_owner;
 pub use settings::Settings;
 pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
@@ -65,6 +68,7 @@ use medium::Medium;
 use open::Opened;
 use pending::Pending;
 use reaper::Reaper;
+use stats::Stats;
 use writer::{Message, Request, Writer};
 
 /// How long the writer is given to make room in its queue for the word to stop.
@@ -75,6 +79,7 @@ pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
+    stats: Arc<Stats>,
     history: History,
     directory: PathBuf,
     running: Mutex<Option<Running>>,
@@ -99,11 +104,15 @@ impl Store {
     }
 
     fn open_on(settings: &Settings, medium: Medium) -> Result<Self, OpenFault> {
-        open::prepare(&settings.directory)?;
-        let lock = Lock::take(&settings.directory).map_err(|refused| refused.fault(&settings.directory))?;
-        let disk = Disk::new(settings.directory.join("sled"), medium.clone(), settings.sled_cache_size);
-        let opened = open::open(settings, &medium, &disk)?;
-        Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", &settings.directory))
+        let directory = &settings.directory;
+        let open = || {
+            open::prepare(directory)?;
+            let lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+            let disk = Disk::new(directory.join("sled"), medium.clone(), settings.sled_cache_size);
+            let opened = open::open(settings, &medium, &disk)?;
+            Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", directory))
+        };
+        as_owner(directory, open).map_err(OpenFault::io("work as the owner of", directory))?
     }
 
     fn run(settings: &Settings, medium: Medium, disk: Disk, opened: Opened, lock: Lock) -> io::Result<Self> {
@@ -118,6 +127,8 @@ impl Store {
             touched,
             closing: false,
         }));
+        let stats = Arc::new(Stats::default());
+        stats.writer.journal(journal.size());
         let (queue, receiver) = writer::queue();
         let follower = Follower {
             disk,
@@ -129,6 +140,7 @@ impl Store {
             checkpoint,
             checkpoint_due,
             retry_at: None,
+            stats: stats.clone(),
         };
         let writer = Writer {
             journal,
@@ -137,11 +149,12 @@ impl Store {
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
             failing: false,
+            stats: stats.clone(),
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
         let directory = settings.directory.clone();
-        Ok(Self { snapshots, queue, shared, history, directory, running: Mutex::new(Some(running)) })
+        Ok(Self { snapshots, queue, shared, stats, history, directory, running: Mutex::new(Some(running)) })
     }
 
     /// The data directory, which is this store's alone.
@@ -178,6 +191,25 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Whether the writer is alive, whatever the disk does.
+    pub async fn answers(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Answer(answer)).await.is_ok() && answered.await.is_ok()
+    }
+
+    /// Whether a change would be taken at present, or why not: the writer is asked, and looks for room on the disk. After
+    /// a refusal it is also how the store finds out that changes are possible again.
+    pub async fn check(&self) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Check(answer)).await.map_err(|_| Refused::Closed)?;
+        answered.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    /// What was counted since the store was opened.
+    pub fn report(&self) -> stats::Report {
+        self.stats.report(&self.shared.lock(), Instant::now())
     }
 
     /// Finishes what is under way, brings sled up to date, and lets go of the directory. Closing twice is closing once.

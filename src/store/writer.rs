@@ -23,6 +23,7 @@ use super::journal::Journal;
 use super::pending::TouchedParts;
 use super::reaper::Reaper;
 use super::snapshot::Snapshot;
+use super::stats::Stats;
 
 /// Changes of a batch at most.
 const BATCH_MAX: usize = 256;
@@ -37,6 +38,10 @@ pub(super) enum Message {
     Commit(Request),
     /// The journal up to this revision is in sled and in the checkpoint.
     Covered(u64),
+    /// Say that you are there.
+    Answer(oneshot::Sender<()>),
+    /// Find out whether the disk takes changes.
+    Check(oneshot::Sender<Result<(), Refused>>),
     /// Finish.
     Stop,
 }
@@ -55,8 +60,9 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) reaper: Reaper,
     pub(super) history_size_max: u64,
-    /// Whether the last batch was refused by the disk.
+    /// Whether the disk refused the last batch that it was given.
     pub(super) failing: bool,
+    pub(super) stats: Arc<Stats>,
 }
 
 /// The queue before the writer.
@@ -80,6 +86,9 @@ impl Writer {
                 match message {
                     Message::Commit(request) => batch.push(request),
                     Message::Covered(revision) => self.prune(revision),
+                    // Whoever asked may have gone away.
+                    Message::Answer(answer) => drop(answer.send(())),
+                    Message::Check(answer) => drop(answer.send(self.check())),
                     Message::Stop => going = false,
                 }
                 let weight: usize = batch.iter().map(|request| request.change.weight()).sum();
@@ -93,14 +102,7 @@ impl Writer {
 
     fn process(&mut self, batch: Vec<Request>) {
         match self.attempt(&batch) {
-            Ok(answers) => {
-                if std::mem::take(&mut self.failing) {
-                    info!("the disk takes changes again");
-                }
-                for (request, answer) in batch.into_iter().zip(answers) {
-                    let _ = request.answer.send(answer); // a caller that has gone away is none of ours
-                }
-            }
+            Ok(answers) => batch.into_iter().zip(answers).for_each(|(request, answer)| self.answer(request, answer)),
             Err(fault) => {
                 self.journal.abandon();
                 self.refuse(batch, &fault);
@@ -112,11 +114,43 @@ impl Writer {
         if batch.len() > 1 {
             return batch.into_iter().for_each(|request| self.process(vec![request]));
         }
+        let refused = self.fail(fault);
+        batch.into_iter().for_each(|request| self.answer(request, Err(refused.clone())));
+    }
+
+    fn answer(&self, request: Request, answer: Answer) {
+        match &answer {
+            Ok(done) => self.stats.writer.made(done.changed),
+            Err(refused) => self.stats.writer.refused(refused),
+        }
+        let _ = request.answer.send(answer); // a caller that has gone away is none of ours
+    }
+
+    /// The disk refuses; what to tell.
+    fn fail(&mut self, fault: &io::Error) -> Refused {
         if !std::mem::replace(&mut self.failing, true) {
             error!(reason = %fault, "changes cannot be saved and are refused; answers go on");
         }
-        for request in batch {
-            let _ = request.answer.send(Err(Refused::not_saved(fault)));
+        self.stats.writer.failing(true);
+        Refused::not_saved(fault)
+    }
+
+    /// The disk has taken something.
+    fn recover(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            info!("the disk takes changes again");
+        }
+        self.stats.writer.failing(false);
+    }
+
+    /// Whether the next change would find a journal in order, and room.
+    fn check(&mut self) -> Result<(), Refused> {
+        match self.journal.check() {
+            Ok(()) => {
+                self.recover();
+                Ok(())
+            }
+            Err(fault) => Err(self.fail(&fault)),
         }
     }
 
@@ -146,7 +180,12 @@ impl Writer {
             state = Snapshot { revision, ..applied.state };
         }
         if !touched.is_empty() {
+            let started = Instant::now();
             let size = self.journal.commit()?;
+            let changes = answers.iter().flatten().filter(|done| done.changed).count();
+            self.stats.writer.saved(changes, size, started.elapsed());
+            self.stats.writer.journal(self.journal.size());
+            self.recover();
             self.publish(state, touched, size);
         }
         Ok(answers)
@@ -169,6 +208,7 @@ impl Writer {
         if let Err(fault) = self.journal.prune(covered, self.history_size_max) {
             warn!(reason = %fault, "old journal segments could not be removed");
         }
+        self.stats.writer.journal(self.journal.size());
     }
 }
 

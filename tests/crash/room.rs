@@ -105,6 +105,24 @@ fn a_full_disk_refuses_changes_and_nothing_else_and_works_again_when_there_is_ro
 }
 
 #[test]
+fn whether_there_is_room_is_found_out_without_a_change() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&quiet_settings(&disk.directory())).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let check = || runtime.block_on(store.check());
+    for number in 1..4 {
+        assert_eq!(check(), Ok(()));
+        disk.fill();
+        assert_eq!(check(), Err(Refused::NotSaved("the disk is full: make room and try again".to_owned())));
+        assert!(store.report().failing);
+        disk.make_room();
+        assert_eq!(check(), Ok(()));
+        assert!(!store.report().failing);
+        make(&store, change(1, number));
+    }
+}
+
+#[test]
 fn changes_of_one_batch_do_not_fail_with_the_one_that_finds_no_room() {
     let Some(disk) = SmallDisk::mount() else { return };
     let store = &Store::open(&quiet_settings(&disk.directory())).unwrap();

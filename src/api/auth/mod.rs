@@ -22,6 +22,7 @@ use axum::response::Response;
 
 use crate::access::{Denied, Limit, Object, Rights, Secret, Token};
 use crate::api::caller::Caller;
+use crate::api::listen::guard::Hosts;
 use crate::api::once::Answers;
 use crate::api::problem::{BadToken, Forbidden, NoToken, TooManyGuesses};
 use crate::api::uses::Use;
@@ -77,6 +78,11 @@ impl Gate {
     /// In front of all this.
     pub(in crate::api) fn new(admin: Admin) -> Self {
         Self(Arc::new(admin))
+    }
+
+    /// What requests may be for.
+    pub(in crate::api) fn hosts(&self) -> Arc<Hosts> {
+        Hosts::of(&self.0.settings)
     }
 
     /// Writes down when tokens were used, again and again. It never ends by itself.

@@ -20,8 +20,8 @@ use utoipa::openapi::{Components, OpenApi, RefOr};
 use super::Problem;
 use super::extract::NoQuery;
 use super::problem::{
-    BadRequest, BadToken, Closing, Forbidden, Internal, NoToken, NotSaved, ProblemType, ROWS, Row, TooLarge,
-    TooManyGuesses, WrongContentType,
+    BadRequest, BadToken, Busy, Closing, CrossSite, Forbidden, Internal, NoToken, NotSaved, ProblemType, ROWS, Row,
+    TooLarge, TooManyGuesses, TooSlow, WrongContentType, WrongHost,
 };
 
 mod answer;
@@ -98,6 +98,10 @@ fn implied(method: &HttpMethod, operation: &Operation) -> Vec<Row> {
         (takes_token, Forbidden::ROW),
         (takes_token, TooManyGuesses::ROW),
         (true, BadRequest::ROW),
+        (true, CrossSite::ROW),
+        (true, WrongHost::ROW),
+        (true, Busy::ROW),
+        (takes_body, TooSlow::ROW),
         (takes_body, TooLarge::ROW),
         (takes_body, WrongContentType::ROW),
         (true, Internal::ROW),

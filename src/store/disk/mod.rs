@@ -160,7 +160,12 @@ impl Disk {
     }
 
     fn size(&self, live: u64) -> Size {
-        Size { live, occupied: occupied(&self.directory) }
+        Size { live, occupied: self.occupied() }
+    }
+
+    /// Octets of its files.
+    pub(super) fn occupied(&self) -> u64 {
+        occupied(&self.directory)
     }
 }
 
@@ -168,7 +173,7 @@ impl Disk {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     live: u64,
-    occupied: u64,
+    pub(super) occupied: u64,
 }
 
 impl Size {

@@ -152,6 +152,11 @@ impl Journal {
         self.older.first().unwrap_or(&self.current).first
     }
 
+    /// Octets of all segments.
+    pub(super) fn size(&self) -> u64 {
+        self.older.iter().map(|segment| segment.size).sum::<u64>() + self.current.size
+    }
+
     /// Octets of the segments that hold changes after this revision.
     pub(super) fn size_after(&self, revision: u64) -> u64 {
         let ends = self.older.iter().skip(1).chain([&self.current]).map(|segment| segment.first);
@@ -208,6 +213,12 @@ impl Journal {
         let _ = self.mend();
     }
 
+    /// Whether a batch of common size would be taken now: brings the journal in order, and looks for room beside it.
+    pub(super) fn check(&mut self) -> io::Result<()> {
+        self.mend()?;
+        self.medium.find_room(&self.directory)
+    }
+
     fn mend(&mut self) -> io::Result<()> {
         if self.trust == Trust::Remains {
             self.file.set_len(self.current.size)?;
@@ -240,8 +251,7 @@ impl Journal {
         let mut removed = false;
         while let [oldest, rest @ ..] = &self.older[..] {
             let end = rest.first().unwrap_or(&self.current).first;
-            let kept: u64 = self.older.iter().map(|segment| segment.size).sum::<u64>() + self.current.size;
-            if end > covered + 1 || kept - needed <= size_max {
+            if end > covered + 1 || self.size() - needed <= size_max {
                 break;
             }
             fs::remove_file(&oldest.path)?;

@@ -3,6 +3,7 @@
 //! It consists of the [`Zones`] and, beside them, of shelves with small things ([`shelf`]); [`table`] says which there are.
 
 mod shelf;
+mod stories;
 mod table;
 mod zones;
 

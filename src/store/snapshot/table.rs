@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::shelf::{Collection, ItemKey, Stored, decode, encode};
 use super::zones::Zones;
 use crate::access::{Scope, Token, Tokens};
-use crate::cert::{self, Authority, Certificate, Certificates};
+use crate::cert::{self, Account, Authority, ById, Certificate, Certificates, Story};
 use crate::store::addresses::EdgeAddresses;
 use crate::store::codec::Undecodable;
 
@@ -124,6 +124,10 @@ shelves! {
     2 Authority(Authority) as authority: Option<Arc<Authority>>,
     /// Certificates, with their keys.
     3 Certificate(Certificate) as certificates: Certificates,
+    /// Accounts with CAs.
+    5 Account(Account) as accounts: ById<Account>,
+    /// What was tried to get certificates.
+    6 Story(Story) as stories: ById<Story>,
     /// The public addresses of this edge.
     8 Addresses(EdgeAddresses) as addresses: Option<Arc<EdgeAddresses>>,
 }
@@ -311,7 +315,14 @@ mod tests {
 
     #[test]
     fn codes_are_never_used_again() {
-        let known = [(1, Shelf::Token), (2, Shelf::Authority), (3, Shelf::Certificate), (8, Shelf::Addresses)];
+        let known = [
+            (1, Shelf::Token),
+            (2, Shelf::Authority),
+            (3, Shelf::Certificate),
+            (5, Shelf::Account),
+            (6, Shelf::Story),
+            (8, Shelf::Addresses),
+        ];
         assert_eq!(Shelf::ALL.iter().map(|shelf| (shelf.code(), *shelf)).collect::<Vec<_>>(), known);
     }
 }

@@ -12,6 +12,9 @@ pub struct Zones {
     tree: Tree<Arc<Zone>>,
     /// No apex has more labels than this.
     depth_max: usize,
+    /// Names and records of all zones together.
+    names: usize,
+    records: usize,
 }
 
 impl Zones {
@@ -50,15 +53,37 @@ impl Zones {
         self.tree.is_empty()
     }
 
+    /// How many names all zones have together.
+    pub fn name_count(&self) -> usize {
+        self.names
+    }
+
+    /// How many records all zones have together.
+    pub fn record_count(&self) -> usize {
+        self.records
+    }
+
     /// Puts a zone in, in place of the one of the same name.
     pub fn insert(&mut self, zone: Arc<Zone>) {
+        self.forget(zone.apex());
+        self.names += zone.name_count();
+        self.records += zone.record_count();
         self.depth_max = self.depth_max.max(zone.apex().label_count());
         self.tree.insert(zone);
     }
 
     /// Takes a zone out; false if there was none.
     pub fn remove(&mut self, apex: NameRef<'_>) -> bool {
+        self.forget(apex);
         self.tree.remove(apex)
+    }
+
+    /// Takes a zone out of the counts.
+    fn forget(&mut self, apex: NameRef<'_>) {
+        if let Some(zone) = self.tree.get(apex) {
+            self.names -= zone.name_count();
+            self.records -= zone.record_count();
+        }
     }
 }
 
@@ -68,6 +93,8 @@ impl FromIterator<Arc<Zone>> for Zones {
         zones.sort_by(|a, b| a.apex().canonical_cmp(b.apex()));
         zones.dedup_by(|a, b| a.apex() == b.apex());
         let depth_max = zones.iter().map(|zone| zone.apex().label_count()).max().unwrap_or(0);
-        Self { tree: Tree::from_sorted(zones), depth_max }
+        let names = zones.iter().map(|zone| zone.name_count()).sum();
+        let records = zones.iter().map(|zone| zone.record_count()).sum();
+        Self { tree: Tree::from_sorted(zones), depth_max, names, records }
     }
 }
