@@ -40,13 +40,14 @@ pub mod stats;
 mod undo;
 mod writer;
 
-use std::io;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
@@ -76,10 +77,12 @@ const STOP_RETRY_AFTER: Duration = Duration::from_millis(1);
 /// The open store. It is closed when it is dropped.
 pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    revisions: watch::Receiver<u64>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     stats: Arc<Stats>,
     history: History,
+    directory: PathBuf,
     running: Mutex<Option<Running>>,
 }
 
@@ -140,9 +143,11 @@ impl Store {
             retry_at: None,
             stats: stats.clone(),
         };
+        let (publish, revisions) = watch::channel(snapshots.load().revision);
         let writer = Writer {
             journal,
             snapshots: snapshots.clone(),
+            revisions: publish,
             shared: shared.clone(),
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
@@ -151,7 +156,14 @@ impl Store {
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, queue, shared, stats, history, running: Mutex::new(Some(running)) })
+        let directory = settings.directory.clone();
+        let running = Mutex::new(Some(running));
+        Ok(Self { snapshots, revisions, queue, shared, stats, history, directory, running })
+    }
+
+    /// The data directory, which is this store's alone.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The current state.
@@ -162,6 +174,11 @@ impl Store {
     /// Where the current state always is, for those who look often.
     pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The revision that is published, for those who wait for the next one.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revisions.clone()
     }
 
     /// Who changed what and when.
@@ -183,6 +200,12 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Writes everything as one file: the state, and as much of the past as the journal keeps. With all its secrets, so
+    /// nobody else should be able to read it.
+    pub fn backup(&self, out: &mut dyn Write) -> io::Result<()> {
+        backup::write(&self.snapshot(), Some(self.history.directory()), out)
     }
 
     /// Whether the writer is alive, whatever the disk does.
