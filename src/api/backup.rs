@@ -1,12 +1,14 @@
 //! All that Freehold knows, as one file, while it serves.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::extract::NoQuery;
+use super::stats::Backup;
 use super::{Admin, stream};
 use crate::store;
 
@@ -17,6 +19,12 @@ use crate::store;
     responses((status = 200, description = "The backup.", content(("application/octet-stream")))))]
 pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Response {
     let snapshot = admin.store.snapshot();
-    let body = stream::body(move |mut out| store::backup::write(&snapshot, &mut out));
+    let body = stream::body(move |mut out| {
+        store::backup::write(&snapshot, &mut out)?;
+        out.flush()?;
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        admin.stats.backed_up(Backup { revision: snapshot.revision, time });
+        Ok(())
+    });
     ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
 }

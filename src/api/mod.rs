@@ -35,7 +35,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
@@ -50,7 +50,9 @@ use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dns;
 use crate::store::Store;
+use stats::Stats;
 
 mod backup;
 mod caller;
@@ -59,13 +61,17 @@ mod description;
 mod difference;
 mod event;
 mod extract;
+mod health;
 mod history;
+mod metrics;
 mod new_zone;
 mod parameter;
 mod problem;
+mod process;
 mod read;
 mod records;
 mod socket;
+mod stats;
 mod status;
 mod stream;
 mod tag;
@@ -74,12 +80,13 @@ mod zone_file;
 mod zones;
 
 pub use event::{Deed, History, PastChange, PastSet, PastValues};
+pub use health::{Hindrance, Ready};
 use problem::WrongMethod;
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use socket::Socket;
 pub use types::{
-    Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
+    Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, Saved, SetBody, Status, ZoneChange, ZoneList,
     ZoneSummary, plain,
 };
 pub use zone_file::TEXT_DNS;
@@ -114,13 +121,26 @@ impl Default for Settings {
     }
 }
 
+/// What the API has to know of the server that runs around it.
+pub struct Live {
+    /// Where DNS is answered.
+    pub addresses: Vec<String>,
+    /// What DNS counts.
+    pub dns: dns::Meter,
+    /// Whether everything works.
+    pub ready: Ready,
+}
+
 /// What every endpoint works with.
 struct Admin {
     store: Arc<Store>,
     settings: Settings,
-    /// Where DNS is answered, for the status.
-    addresses: Vec<String>,
+    /// The server, when one runs.
+    live: Option<Live>,
     started: Instant,
+    /// The same moment, as the calendar says it.
+    started_at: SystemTime,
+    stats: Arc<Stats>,
     /// Whose turn it is to have a zone file in memory.
     zone_file_turns: Semaphore,
 }
@@ -140,22 +160,27 @@ fn table() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(history::undo))
         .routes(routes!(status::get))
         .routes(routes!(backup::get))
+        .routes(routes!(metrics::get))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
         .routes(routes!(description::get));
     description::complete(table.get_openapi_mut());
     table
 }
 
 /// The endpoints with all that stands around each.
-fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Router {
-    let started = Instant::now();
+fn router(store: Arc<Store>, settings: Settings, live: Option<Live>) -> Router {
+    let (started, started_at, stats) = (Instant::now(), SystemTime::now(), Arc::<Stats>::default());
     let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
-    let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
+    let admin = Admin { store, settings, live, started, started_at, stats: Arc::clone(&stats), zone_file_turns };
+    let admin = Arc::new(admin);
     let (router, _) = table().split_for_parts();
     router
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
         .layer(axum::middleware::map_response(guard))
+        .layer(axum::middleware::from_fn_with_state(stats, stats::count))
         .with_state(admin)
 }
 
@@ -186,10 +211,10 @@ pub async fn serve(
     socket: Socket,
     store: Arc<Store>,
     settings: Settings,
-    addresses: Vec<String>,
+    live: Live,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(store, settings, addresses).into_make_service_with_connect_info::<caller::Caller>();
+    let service = router(store, settings, Some(live)).into_make_service_with_connect_info::<caller::Caller>();
     axum::serve(socket, service).with_graceful_shutdown(stop).await
 }
 
@@ -206,7 +231,7 @@ pub struct Here(Router);
 impl Here {
     /// Opens the API over a store.
     pub fn new(store: Arc<Store>, settings: Settings) -> Self {
-        Self(router(store, settings, Vec::new()))
+        Self(router(store, settings, None))
     }
 
     /// Answers as a server would, on behalf of the user this process runs as.

@@ -15,6 +15,7 @@ mod history;
 mod read;
 mod record;
 mod save;
+mod status;
 mod stop;
 mod terminal;
 mod zone_file;
@@ -54,7 +55,7 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
     runtime.block_on(async {
         match command {
             Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
-            Command::Status => read::status(&place, options).await,
+            Command::Status => status::status(&place, options).await,
             Command::Log(past) => history::list(&place, None, past, options).await,
             Command::Backup { file } => backup::backup(&place, file).await,
             Command::Restore { file } => backup::restore(&place, file).await,

@@ -16,6 +16,7 @@ mod descriptors;
 mod develop;
 mod logging;
 mod passed;
+mod ready;
 mod run;
 mod secret;
 mod settings;

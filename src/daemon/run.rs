@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
+use super::ready::ready;
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
 use crate::api;
@@ -82,10 +83,10 @@ impl Server {
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
-        let admin = Admin::start(settings, &store, dns.addresses(), passed.admin)?;
+        let admin = Admin::start(settings, &store, &dns, passed.admin)?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
-        let records: usize = snapshot.zones.iter().map(|zone| zone.record_count()).sum();
+        let records = snapshot.zones.record_count();
         if development {
             // Standard output may be closed; the server serves all the same.
             let _ = develop::greet(&snapshot, dns.addresses(), &settings.store.directory, &hands);
@@ -152,7 +153,7 @@ impl Admin {
     fn start(
         settings: &Settings,
         store: &Arc<Store>,
-        dns: &[std::net::SocketAddr],
+        dns: &dns::Handle,
         passed: Option<UnixListener>,
     ) -> Result<Self, Failure> {
         let path = settings.admin.socket_in(&settings.store.directory);
@@ -161,11 +162,15 @@ impl Admin {
             None => bind(&path)?,
         };
         let (stop, stopped) = oneshot::channel();
-        let addresses = dns.iter().map(ToString::to_string).collect();
+        let live = api::Live {
+            addresses: dns.addresses().iter().map(ToString::to_string).collect(),
+            dns: dns.meter().clone(),
+            ready: ready(dns, store),
+        };
         let stopped = async {
             let _ = stopped.await; // a sender that is gone means the same
         };
-        let serving = api::serve(socket, Arc::clone(store), settings.admin.clone(), addresses, stopped);
+        let serving = api::serve(socket, Arc::clone(store), settings.admin.clone(), live, stopped);
         Ok(Self { task: tokio::spawn(serving), stop })
     }
 

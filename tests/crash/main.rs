@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "who cannot go on here should stop")]
 
 mod damage;
+#[path = "../kit/disk.rs"]
+mod disk;
 mod kill;
 mod kit;
 mod neighbours;
