@@ -45,7 +45,7 @@ fn main() {
 fn filled(directory: &Path, names: usize) -> Store {
     let settings = Settings { directory: directory.to_owned(), ..Settings::default() };
     let store = Store::open(&settings).unwrap();
-    store.commit_blocking(Change::PutZone { zone: Arc::new(zone(names)) }, Actor("bench".into())).unwrap();
+    store.commit_blocking(Change::PutZone { zone: Arc::new(zone(names)) }, Actor::new("bench", "")).unwrap();
     store.close();
     drop(store);
     Store::open(&settings).unwrap()
@@ -85,7 +85,7 @@ fn fresh() -> u64 {
 }
 
 fn commit(store: &Store, names: usize) {
-    let done = store.commit_blocking(change(names, fresh()), Actor("bench".into())).unwrap();
+    let done = store.commit_blocking(change(names, fresh()), Actor::new("bench", "")).unwrap();
     assert!(done.changed);
 }
 

@@ -84,7 +84,7 @@ impl World {
             }
         }
         let zone = Zone::build(draft).zone.expect("a sound zone");
-        let snapshot = Snapshot { revision: 1, zones: [Arc::new(zone)].into_iter().collect() };
+        let snapshot = Snapshot { revision: 1, zones: [Arc::new(zone)].into_iter().collect(), ..Snapshot::default() };
         Self { names, snapshot, policy: Policy::new(&Settings::default(), &[7; 16]) }
     }
 

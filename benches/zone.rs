@@ -105,7 +105,7 @@ fn fill(path: &Path) {
     let zone = Arc::new(built(path));
     let store = Store::open(&Settings { directory: path.join("data"), ..Settings::default() }).unwrap();
     let start = Instant::now();
-    store.commit_blocking(Change::PutZone { zone }, Actor("bench".into())).unwrap();
+    store.commit_blocking(Change::PutZone { zone }, Actor::new("bench", "")).unwrap();
     let commit = start.elapsed().as_secs_f64();
     let start = Instant::now();
     store.close();

@@ -60,6 +60,7 @@
 //! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
 
 pub mod access;
+pub mod acme;
 pub mod api;
 pub mod cert;
 pub mod cli;

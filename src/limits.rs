@@ -30,6 +30,16 @@ pub const SET_SIZE_MAX: usize = MESSAGE_SIZE_MAX - 12 - (NAME_SIZE_MAX + 4) - 51
 /// Name servers of one name without an address in the zone: more make every resolver ask that often (NXNSAttack).
 pub const GLUELESS_NS_MAX: usize = 20;
 
+// ----- Items ----------------------------------------------------------------------------------------------
+
+/// Octets of an item (a token, a certificate, a route) as it is kept: a chain of certificates is seldom above 16 KiB, and the
+/// journal holds each change's before and after.
+pub const ITEM_SIZE_MAX: usize = 256 << 10;
+/// Octets of an item's key: a host and a path, of which a route's consists, with room to spare.
+pub const ITEM_KEY_SIZE_MAX: usize = 1_536;
+/// Changes that one change may be made of: it is made out while others wait.
+pub const CHANGES_AT_ONCE_MAX: usize = 1_000;
+
 // ----- Answers --------------------------------------------------------------------------------------------
 
 /// Names in an answer's data whose addresses go into the additional section; the others can be asked for.

@@ -17,7 +17,7 @@ static WORLD: LazyLock<(Snapshot, Policy)> = LazyLock::new(|| {
     let mut load = |_: &str, _: &str| Err(std::io::ErrorKind::NotFound.into());
     let reading = text::read(ZONE.into(), "home.example.zone", None, &mut load, &mut |_| ());
     let zone = Zone::build(reading.draft).zone.expect("the sample zone is sound");
-    let snapshot = Snapshot { revision: 1, zones: [Arc::new(zone)].into_iter().collect() };
+    let snapshot = Snapshot { revision: 1, zones: [Arc::new(zone)].into_iter().collect(), ..Snapshot::default() };
     (snapshot, Policy::new(&Settings::default(), &[1; 16]))
 });
 

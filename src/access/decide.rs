@@ -9,12 +9,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use super::pattern::Pattern;
 use super::scope::{Rights, Scope};
-use crate::wire::{Kind, Name, NameRef};
+use crate::wire::{Kind, NameRef};
 
 /// What somebody wants to read or change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object<'a> {
+    /// Whether the server is well: for everybody.
+    Health,
     /// The server itself: its state, with nothing of what is in a zone.
     Server,
     /// All there is: the history of everything, a backup, tokens.
@@ -68,20 +71,66 @@ impl fmt::Display for Denied {
 impl Scope {
     /// Whether it may do `needed` to this.
     pub fn allows(&self, needed: Rights, object: Object<'_>) -> Result<(), Denied> {
+        match self.forbids(needed, object) {
+            None => Ok(()),
+            Some(limit) => Err(Denied { limit, reason: self.reason(limit, needed, object) }),
+        }
+    }
+
+    /// The limit because of which it may not do `needed` to this. It makes no words, so that a zone of a million sets can
+    /// be looked through with it.
+    pub fn forbids(&self, needed: Rights, object: Object<'_>) -> Option<Limit> {
+        if object == Object::Health {
+            return None;
+        }
         if self.rights < needed {
-            return deny(Limit::Rights, format!("has the right to {}, and this needs {needed}", self.rights));
+            return Some(Limit::Rights);
         }
         match object {
-            Object::Server => Ok(()),
-            Object::Everything => self.reaches_every_zone().and_then(|()| self.reaches_every_set()),
-            Object::Zone(zone) => self.reaches_zone(zone),
-            Object::WholeZone(zone) => self.reaches_zone(zone).and_then(|()| self.reaches_every_set()),
+            Object::Health | Object::Server => None,
+            Object::Everything => self.zones.as_ref().map(|_| Limit::Zones).or_else(|| self.forbids_wholes()),
+            Object::Zone(zone) => self.forbids_zone(zone),
+            Object::WholeZone(zone) => self.forbids_zone(zone).or_else(|| self.forbids_wholes()),
             Object::Set { zone, name, kind } => {
-                self.reaches_zone(zone)?;
-                self.reaches_name(name)?;
-                self.reaches_type(kind)
+                let matches = |pattern: &Pattern| pattern.matches(name);
+                let no_name = self.names.as_ref().is_some_and(|names| !names.iter().any(matches));
+                let no_type = self.types.as_ref().is_some_and(|types| !types.contains(&kind));
+                let no_name = no_name.then_some(Limit::Names);
+                self.forbids_zone(zone).or(no_name).or(no_type.then_some(Limit::Types))
             }
         }
+    }
+
+    fn forbids_zone(&self, zone: NameRef<'_>) -> Option<Limit> {
+        let zones = self.zones.as_ref()?;
+        (!zones.iter().any(|own| own.borrow().same(zone))).then_some(Limit::Zones)
+    }
+
+    fn forbids_wholes(&self) -> Option<Limit> {
+        self.names.as_ref().map(|_| Limit::Names).or(self.types.as_ref().map(|_| Limit::Types))
+    }
+
+    fn reason(&self, limit: Limit, needed: Rights, object: Object<'_>) -> String {
+        let (names, types) = (self.names.as_deref().unwrap_or_default(), self.types.as_deref().unwrap_or_default());
+        let own = match limit {
+            Limit::Rights => return format!("has the right to {}, and this needs {needed}", self.rights),
+            Limit::Zones => {
+                let zones = self.zones.iter().flatten().map(|zone| plain(zone.borrow()));
+                counted(&zones.collect::<Vec<_>>(), "zone")
+            }
+            Limit::Names => counted(names, "name"),
+            Limit::Types => counted(types, "type"),
+            Limit::Networks => counted(self.networks.as_deref().unwrap_or_default(), "network"),
+        };
+        let used_for = match (limit, object) {
+            (_, Object::Health | Object::Server) => "the server".to_owned(),
+            (_, Object::Everything) => "all there is".to_owned(),
+            (Limit::Names | Limit::Types, Object::Zone(_) | Object::WholeZone(_)) => "a zone as a whole".to_owned(),
+            (Limit::Names, Object::Set { name, .. }) => plain(name),
+            (Limit::Types, Object::Set { kind, .. }) => kind.to_string(),
+            (_, Object::Zone(zone) | Object::WholeZone(zone) | Object::Set { zone, .. }) => plain(zone),
+        };
+        format!("is limited to {own}, and this is about {used_for}")
     }
 
     /// Whether it may be used from this address; none is the Unix socket, which counts as this machine.
@@ -95,68 +144,14 @@ impl Scope {
             return Ok(());
         }
         let used = canonical.map_or("the socket of this machine".to_owned(), |address| address.to_string());
-        deny(Limit::Networks, format!("may be used from {}, and this is {used}", list(networks)))
+        let reason = format!("may be used from {}, and this is {used}", list(networks));
+        Err(Denied { limit: Limit::Networks, reason })
     }
 
     /// Whether names or types are limited, so that a zone is shown in part only.
     pub fn is_partial(&self) -> bool {
         self.names.is_some() || self.types.is_some()
     }
-
-    fn reaches_every_zone(&self) -> Result<(), Denied> {
-        match &self.zones {
-            None => Ok(()),
-            Some(zones) => {
-                let zones = counted(&plain_all(zones), "zone");
-                deny(Limit::Zones, format!("is limited to {zones}, and this is about all zones"))
-            }
-        }
-    }
-
-    fn reaches_zone(&self, zone: NameRef<'_>) -> Result<(), Denied> {
-        match &self.zones {
-            Some(zones) if !zones.iter().any(|own| own.borrow().same(zone)) => {
-                let zones = counted(&plain_all(zones), "zone");
-                deny(Limit::Zones, format!("is limited to {zones}, and this is about {}", plain(zone)))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn reaches_every_set(&self) -> Result<(), Denied> {
-        if let Some(names) = &self.names {
-            let names = counted(names, "name");
-            return deny(Limit::Names, format!("is limited to {names}, and this is about a zone as a whole"));
-        }
-        if let Some(types) = &self.types {
-            let types = counted(types, "type");
-            return deny(Limit::Types, format!("is limited to {types}, and this is about a zone as a whole"));
-        }
-        Ok(())
-    }
-
-    fn reaches_name(&self, name: NameRef<'_>) -> Result<(), Denied> {
-        match &self.names {
-            Some(names) if !names.iter().any(|pattern| pattern.matches(name)) => deny(
-                Limit::Names,
-                format!("is limited to {}, and this is about {}", counted(names, "name"), plain(name)),
-            ),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn reaches_type(&self, kind: Kind) -> Result<(), Denied> {
-        match &self.types {
-            Some(types) if !types.contains(&kind) => {
-                deny(Limit::Types, format!("is limited to {}, and this is about {kind}", counted(types, "type")))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-fn deny(limit: Limit, reason: String) -> Result<(), Denied> {
-    Err(Denied { limit, reason })
 }
 
 /// Entries of a list that a refusal names; the rest is counted.
@@ -173,10 +168,6 @@ fn list<T: ToString>(entries: &[T]) -> String {
     named.chain(more).collect::<Vec<_>>().join(", ")
 }
 
-fn plain_all(names: &[Name]) -> Vec<String> {
-    names.iter().map(|name| plain(name.borrow())).collect()
-}
-
 /// A name as people write it: without the final dot.
 fn plain(name: NameRef<'_>) -> String {
     let text = name.to_string();
@@ -186,6 +177,7 @@ fn plain(name: NameRef<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Name;
 
     fn scope(text: &str) -> Scope {
         serde_json::from_str(text).unwrap()
@@ -197,6 +189,7 @@ mod tests {
         let (home, other, sub) = (name("home.example"), name("other.example"), name("sub.home.example"));
         let (challenge, www) = (name("_ACME-challenge.home.example"), name("www.home.example"));
         let set = |name, kind| Object::Set { zone: home.borrow(), name, kind };
+        assert_eq!(scope.forbids(needed, Object::Health), None);
         let objects = [
             Object::Server,
             Object::Everything,

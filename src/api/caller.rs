@@ -38,8 +38,9 @@ impl Caller {
     /// Whom the journal names for a change.
     pub(super) fn actor(&self) -> Actor {
         match self {
-            Self::Here(user) | Self::Socket(user) => Actor(format!("cli:{user}")),
-            Self::Network { peer, .. } => Actor(peer.to_string()),
+            Self::Here(user) => Actor::new(user.clone(), "here"),
+            Self::Socket(user) => Actor::new(user.clone(), "socket"),
+            Self::Network { peer, .. } => Actor::new("", peer.to_string()),
         }
     }
 }
@@ -63,6 +64,6 @@ mod tests {
     #[test]
     fn users_have_names_or_numbers() {
         assert_eq!(Caller::socket(0), Caller::Socket("root".into()));
-        assert_eq!(Caller::socket(4_000_000_000).actor().0, "cli:4000000000");
+        assert_eq!(Caller::socket(4_000_000_000).actor(), Actor::new("4000000000", "socket"));
     }
 }

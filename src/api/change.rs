@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::difference::{self, Step};
-use super::problem::{Closing, Exists, NoSuchRecord, NotSaved, Problem, ZoneFault};
+use super::problem::{Closing, Exists, NoSuchItem, NoSuchRecord, NotSaved, Problem, TooLarge, ZoneFault};
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
-use crate::store::{Actor, Change, Decision, Done, Refused, Store};
+use crate::store::{Actor, Change, Decision, Done, DoneZone, Refused, Store};
 use crate::wire::{Kind, Name};
 use crate::zone::{Count, Zone};
 
@@ -14,6 +14,7 @@ use crate::zone::{Count, Zone};
 pub(super) struct Made {
     pub(super) done: Done,
     pub(super) dry_run: bool,
+    zone: Option<DoneZone>,
 }
 
 /// Makes a change, or only tries it. For changes of single sets, which cost little beside the wait for the disk.
@@ -26,7 +27,7 @@ pub(super) async fn make(
 ) -> Result<Made, Problem> {
     let made = match dry_run {
         true => attempt(store, apex, &change),
-        false => store.commit(change, actor).await.map(|done| Made { done, dry_run }),
+        false => store.commit(change, actor).await.map(|done| Made::new(done, apex, dry_run)),
     };
     made.map_err(|refused| refusal(&refused))
 }
@@ -41,30 +42,31 @@ pub(super) fn make_blocking(
 ) -> Result<Made, Problem> {
     let made = match dry_run {
         true => attempt(store, apex, &change),
-        false => store.commit_blocking(change, actor).map(|done| Made { done, dry_run }),
+        false => store.commit_blocking(change, actor).map(|done| Made::new(done, apex, dry_run)),
     };
     made.map_err(|refused| refusal(&refused))
 }
 
 /// A dry run takes the same way as a change, up to the last step.
 fn attempt(store: &Store, apex: &Name, change: &Change) -> Result<Made, Refused> {
-    let snapshot = store.snapshot();
-    let tried = snapshot.after(change)?;
-    let (before, after) = (snapshot.zones.get(apex.borrow()).cloned(), tried.zones.get(apex.borrow()).cloned());
-    let serial = after.as_ref().map(|zone| zone.serial());
-    let (revision, changed) = (snapshot.revision, tried.revision != snapshot.revision);
-    Ok(Made { done: Done { revision, serial, before, after, changed }, dry_run: true })
+    Ok(Made::new(store.snapshot().attempt(change)?, apex, true))
 }
 
 /// The change, if the conditions hold for the zone when its turn comes.
 pub(super) fn on(conditions: Conditions, apex: &Name, weight: usize, change: Change) -> Change {
-    Change::Decide(Decision::new(apex, weight, move |zone| {
-        conditions.hold(zone.map(|zone| tag::of_zone(zone)))?;
+    let apex = apex.clone();
+    Change::Decide(Decision::new(weight, move |now| {
+        conditions.hold(now.zones.get(apex.borrow()).map(|zone| tag::of_zone(zone)))?;
         Ok(change.clone())
     }))
 }
 
 impl Made {
+    fn new(done: Done, apex: &Name, dry_run: bool) -> Self {
+        let zone = done.zone(apex).cloned();
+        Self { done, dry_run, zone }
+    }
+
     /// What lies between, for a whole zone. Each record is named only in a dry run: of a million, nobody reads the list
     /// otherwise.
     pub(super) fn report(&self, apex: &Name) -> ZoneChange {
@@ -80,20 +82,20 @@ impl Made {
     }
 
     fn told(&self, apex: &Name, named: bool, between: Between<'_>) -> ZoneChange {
-        let Done { revision, serial, before, after, changed } = &self.done;
+        let (before, after) = (self.before(), self.after());
         let mut differences = Vec::new();
-        let count = between(before.as_deref(), after.as_deref(), &mut |step| {
+        let count = between(before.map(Arc::as_ref), after.map(Arc::as_ref), &mut |step| {
             if named {
                 differences.push(Difference { sign: step.sign, record: step.line() });
             }
         });
         ZoneChange {
             zone: plain(apex.borrow()),
-            changed: *changed,
+            changed: self.done.changed,
             dry_run: self.dry_run,
-            revision: *revision,
-            serial_before: before.as_ref().map(|zone| zone.serial()),
-            serial_after: *serial,
+            revision: self.done.revision,
+            serial_before: before.map(|zone| zone.serial()),
+            serial_after: after.map(|zone| zone.serial()),
             added: count.added,
             altered: count.altered,
             removed: count.removed,
@@ -104,12 +106,12 @@ impl Made {
 
     /// The zone before.
     pub(super) fn before(&self) -> Option<&Arc<Zone>> {
-        self.done.before.as_ref()
+        self.zone.as_ref()?.before.as_ref()
     }
 
     /// The zone afterwards.
     pub(super) fn after(&self) -> Option<&Arc<Zone>> {
-        self.done.after.as_ref()
+        self.zone.as_ref()?.after.as_ref()
     }
 }
 
@@ -123,6 +125,14 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
     };
     match refused {
         Refused::NoSuchZone(name) => Problem::no_zone(name),
+        Refused::NoSuchItem(_) => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(NoSuchItem, detail, &hint)
+        }
+        Refused::Unfit { .. } | Refused::TooMany(_) => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(TooLarge, detail, &hint)
+        }
         Refused::Unsound(faults) => Problem::zone_rule(faults),
         Refused::Stale { current } => Problem::stale(current.as_deref()),
         Refused::Present(_) => {
@@ -134,7 +144,7 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
             Problem::new(NoSuchRecord, detail, &hint)
         }
         Refused::NotSaved(reason) => Problem::unavailable(NotSaved, reason),
-        Refused::ChangedSince { .. } | Refused::Overtaken => {
+        Refused::ChangedSince { .. } | Refused::ItemChangedSince(_) | Refused::Overtaken => {
             let said = refused.to_string();
             let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
             Problem::conflict(detail.to_owned(), hint)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::types::plain;
-use crate::store::{Event, Page, SetChange, Shape};
+use crate::store::{Event, ItemEvent, Page, SetChange, Shape, ZoneEvent};
 use crate::wire::{NameRef, rdata};
 use crate::zone::SetData;
 
@@ -21,7 +21,7 @@ pub struct History {
     pub known_from: u64,
 }
 
-/// A change that was made.
+/// A change that was made. It happened as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PastChange {
     /// The revision it made.
@@ -30,9 +30,25 @@ pub struct PastChange {
     /// When, in UTC (RFC 3339).
     #[schema(format = DateTime, examples("2026-11-21T15:44:05Z"))]
     pub time: String,
-    /// Who.
-    #[schema(examples("cli:anna"))]
+    /// Who: a user of the server's machine, a token, or a part of Freehold.
+    #[schema(examples("anna", "token ci-deploy"))]
     pub actor: String,
+    /// From where: `socket` for the admin socket, `here` for a command that worked on the data directory itself, otherwise
+    /// an address; empty where there is nothing to say.
+    #[schema(examples("socket", "192.0.2.7"))]
+    pub from: String,
+    /// The zones that changed: all, or the first of many; in the history of one zone only that one.
+    pub zones: Vec<PastZone>,
+    /// What else changed: all, or the first of many.
+    pub items: Vec<PastItem>,
+    /// How many zones and items changed.
+    #[schema(examples(1))]
+    pub part_count: usize,
+}
+
+/// What a change did to a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PastZone {
     /// The zone.
     #[schema(examples("home.example"))]
     pub zone: String,
@@ -60,7 +76,24 @@ pub struct PastChange {
     pub sets: Vec<PastSet>,
 }
 
-/// What became of a zone.
+/// What a change did to something beside the zones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PastItem {
+    /// What kind of thing, such as `token` or `route`.
+    #[schema(examples("token"))]
+    pub kind: String,
+    /// What it is called.
+    #[schema(examples("ci-deploy"))]
+    pub name: String,
+    /// What became of it.
+    pub deed: Deed,
+    /// What there is to say of it as it was before; null if it was not there. Nothing secret is said.
+    pub before: Option<String>,
+    /// What there is to say of it as it was afterwards; null if it is gone.
+    pub after: Option<String>,
+}
+
+/// What became of a zone or an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Deed {
@@ -114,13 +147,30 @@ impl PastChange {
         Self {
             revision: event.revision,
             time: moment(event.unix_seconds),
-            actor: event.actor.0.clone(),
+            actor: event.actor.who.clone(),
+            from: event.actor.from.clone(),
+            zones: event.zones.iter().map(PastZone::of).collect(),
+            items: event.items.iter().map(PastItem::of).collect(),
+            part_count: event.part_count,
+        }
+    }
+}
+
+impl From<Shape> for Deed {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Create => Self::Created,
+            Shape::Alter => Self::Changed,
+            Shape::Delete => Self::Deleted,
+        }
+    }
+}
+
+impl PastZone {
+    fn of(event: &ZoneEvent) -> Self {
+        Self {
             zone: plain(event.zone.borrow()),
-            deed: match event.shape {
-                Shape::Create => Deed::Created,
-                Shape::Alter => Deed::Changed,
-                Shape::Delete => Deed::Deleted,
-            },
+            deed: event.shape.into(),
             serial_before: event.serial_before,
             serial_after: event.serial_after,
             added: event.count.added,
@@ -128,6 +178,18 @@ impl PastChange {
             removed: event.count.removed,
             set_count: event.set_count,
             sets: event.sets.iter().map(|change| PastSet::of(event.zone.borrow(), change)).collect(),
+        }
+    }
+}
+
+impl PastItem {
+    fn of(event: &ItemEvent) -> Self {
+        Self {
+            kind: event.key.shelf.word().to_owned(),
+            name: event.name.clone(),
+            deed: event.shape.into(),
+            before: event.before.clone(),
+            after: event.after.clone(),
         }
     }
 }

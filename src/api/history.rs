@@ -108,10 +108,10 @@ pub(super) async fn diff(
     ZoneRevision(apex, revision): ZoneRevision,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let known = Arc::clone(&admin);
-    blocking(move || find(&known, &apex, revision)).await?;
+    let (known, zone) = (Arc::clone(&admin), apex.clone());
+    blocking(move || find(&known, &zone, revision)).await?;
     let body = stream::body(move |out| {
-        admin.store.history().sets(revision, &mut |change| {
+        admin.store.history().sets(revision, apex.borrow(), &mut |change| {
             let mut written = Ok(());
             change.records(&mut Count::default(), &mut |sign, ttl, rdata| {
                 let line = difference::line(change.name.borrow(), ttl, change.kind, rdata);
@@ -127,9 +127,9 @@ pub(super) async fn diff(
 
 fn find(admin: &Admin, apex: &Name, revision: u64) -> Result<PastChange, Problem> {
     let event = admin.store.history().find(revision).map_err(|fault| unknown(&fault))?;
-    match event.zone == *apex {
-        true => Ok(PastChange::of(&event)),
-        false => Err(refusal(&store::CannotUndo::OtherZone { revision, zone: event.zone })),
+    match event.of_zone(apex) {
+        Some(_) => Ok(PastChange::of(&event)),
+        None => Err(refusal(&event.is_of_others())),
     }
 }
 
@@ -168,10 +168,9 @@ fn unknown(fault: &HistoryFault) -> Problem {
 fn refusal(cannot: &store::CannotUndo) -> Problem {
     match cannot {
         store::CannotUndo::History(fault) => unknown(fault),
-        store::CannotUndo::OtherZone { revision, zone } => {
-            let detail = format!("revision {revision} is a change of {}", plain(zone.borrow()));
-            let hint = "look for it in the history of that zone";
-            Problem::new(NoSuchRevision, detail, hint)
+        store::CannotUndo::OtherZone { .. } => {
+            let hint = "`freehold log` shows the changes of everything";
+            Problem::new(NoSuchRevision, cannot.to_string(), hint)
         }
         store::CannotUndo::ChangedSince { what, revision } => {
             let (what, by_hand) = since(what);
@@ -184,6 +183,9 @@ fn refusal(cannot: &store::CannotUndo) -> Problem {
                 None => by_hand.to_owned(),
             };
             Problem::new(CannotUndo, detail, &hint)
+        }
+        store::CannotUndo::Item { key, instead } => {
+            Problem::new(CannotUndo, format!("a change of the {key} is not taken back"), instead)
         }
         store::CannotUndo::Nothing { .. } => {
             let hint = "serials only ever move forward";
@@ -199,6 +201,7 @@ fn since(what: &Since) -> (String, &'static str) {
         Since::Set(name, kind) => {
             (format!("{kind} {} was changed again since", plain(name.borrow())), "set the record as it shall be")
         }
+        Since::Item(key) => (format!("the {key} was changed again since"), "change it as it shall be"),
         Since::Gone(zone) => (format!("{} was deleted since", plain(zone.borrow())), "import the zone"),
         Since::Back(zone) => (format!("{} was created again since", plain(zone.borrow())), "import the zone"),
         Since::Grown(zone) => (format!("{} was changed since it was created", plain(zone.borrow())), "delete the zone"),

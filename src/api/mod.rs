@@ -79,7 +79,7 @@ mod types;
 mod zone_file;
 mod zones;
 
-pub use event::{Deed, History, PastChange, PastSet, PastValues};
+pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use health::{Hindrance, Ready};
 use problem::WrongMethod;
 pub use problem::{Problem, ZoneFault, system_reason};

@@ -50,7 +50,8 @@ pub(super) async fn create(
     blocking(move || {
         let tag = tag::of_zone(&zone);
         let name = plain(apex.borrow());
-        let decision = Decision::new(&apex, zone.record_count(), move |old| match old {
+        let new = apex.clone();
+        let decision = Decision::new(zone.record_count(), move |now| match now.zones.get(new.borrow()) {
             Some(_) => Err(Refused::Present(format!("the zone {name}"))),
             None => Ok(Change::PutZone { zone: Arc::clone(&zone) }),
         });

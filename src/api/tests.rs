@@ -238,27 +238,30 @@ async fn the_history_says_who_when_and_what() {
     let time = time.as_str().unwrap();
     assert!(time.len() == 20 && time.starts_with("20") && time.ends_with('Z'), "{time}");
     let actor = change["actor"].take();
-    assert!(actor.as_str().unwrap().starts_with("cli:"), "{actor}");
+    assert!(actor.as_str().is_some_and(|actor| !actor.is_empty()), "{actor}");
     let a = |address: &str| serde_json::json!({"ttl": 300, "values": [address]});
     let soa = |serial: u32| {
         let soa = format!("ns.home.example. h.home.example. {serial} 3600 600 86400 300");
         serde_json::json!({"ttl": 300, "values": [soa]})
     };
     let expected = serde_json::json!({
-        "revision": 2, "time": null, "actor": null, "zone": "home.example", "deed": "changed",
-        "serial_before": 5, "serial_after": 6, "added": 0, "altered": 1, "removed": 0, "set_count": 2,
-        "sets": [
-            {"name": "@", "type": "SOA", "before": soa(5), "after": soa(6)},
-            {"name": "ns", "type": "A", "before": a("192.0.2.53"), "after": a("192.0.2.54")},
-        ],
+        "revision": 2, "time": null, "actor": null, "from": "here", "items": [], "part_count": 1,
+        "zones": [{
+            "zone": "home.example", "deed": "changed",
+            "serial_before": 5, "serial_after": 6, "added": 0, "altered": 1, "removed": 0, "set_count": 2,
+            "sets": [
+                {"name": "@", "type": "SOA", "before": soa(5), "after": soa(6)},
+                {"name": "ns", "type": "A", "before": a("192.0.2.53"), "after": a("192.0.2.54")},
+            ],
+        }],
     });
     assert_eq!(change, expected);
     assert_eq!((&history["next"], &history["known_from"]), (&2.into(), &1.into()));
     let older = bench.look("/v1/zones/home.example/history?limit=9&before=2").await;
-    assert_eq!((&older["changes"][0]["deed"], &older["next"]), (&"created".into(), &Value::Null));
+    assert_eq!((&older["changes"][0]["zones"][0]["deed"], &older["next"]), (&"created".into(), &Value::Null));
     let all: History = serde_json::from_value(bench.look("/v1/history").await).unwrap();
     assert_eq!(all.changes.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 2, 1]);
-    assert_eq!(bench.look("/v1/zones/home.example/history/2").await["sets"], expected["sets"]);
+    assert_eq!(bench.look("/v1/zones/home.example/history/2").await["zones"], expected["zones"]);
     let (_, kind, diff) = bench.ask(Method::GET, "/v1/zones/home.example/history/2/diff", "", "").await;
     let diff = String::from_utf8(diff).unwrap();
     assert_eq!(kind, "text/plain; charset=utf-8");
@@ -282,7 +285,7 @@ async fn a_change_is_taken_back_over_the_api() {
     assert_eq!(problem["detail"], "A ns.home.example was changed again since, by revision 3");
     assert_eq!(problem["hint"], "undo revision 3 first, or set the record as it shall be");
     bench.ask(Method::DELETE, "/v1/zones/home.example", "", "").await;
-    assert_eq!(bench.look("/v1/zones/home.example/history").await["changes"][0]["deed"], "deleted");
+    assert_eq!(bench.look("/v1/zones/home.example/history").await["changes"][0]["zones"][0]["deed"], "deleted");
     let (status, back) = bench.undo("", 4).await;
     assert_eq!((status, &back["serial_before"], &back["serial_after"]), (200, &Value::Null, &8.into()));
 }

@@ -29,6 +29,7 @@ pub enum Origin {
 
 /// A certificate, those that vouch for it, and its private key, which fit each other.
 pub struct Certificate {
+    id: Box<str>,
     facts: Facts,
     origin: Origin,
     chain: Vec<CertificateDer<'static>>,
@@ -57,12 +58,13 @@ impl Certificate {
     /// Without the checks: they were made before it was stored.
     fn trusted(chain: Vec<CertificateDer<'static>>, key: Key, origin: Origin) -> Result<Self, Fault> {
         let first = chain.first().ok_or_else(|| Fault::new("the chain is empty", "give at least one certificate"))?;
-        Ok(Self { facts: check::facts(first)?, origin, chain, key, certified: OnceLock::new() })
+        let facts = check::facts(first)?;
+        Ok(Self { id: Self::id_of(&facts.subjects).into(), facts, origin, chain, key, certified: OnceLock::new() })
     }
 
     /// What its place in the store is called: the names it vouches for, in short. A renewed one has the same.
-    pub fn id(&self) -> String {
-        Self::id_of(self.subjects())
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The [`Certificate::id`] of a certificate for these names, which are sorted, each once. A single name is its own

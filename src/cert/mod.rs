@@ -8,22 +8,28 @@
 //! ([`Certificate::certified`]), to the store (serde), and where somebody asks for it by name
 //! ([`Certificate::key_pem`]).
 
+mod account;
 mod authority;
+mod by_id;
 mod certificate;
 mod check;
 mod date;
 mod fault;
 mod key;
 mod pem;
+mod story;
 mod subject;
 mod table;
 
+pub use account::Account;
 pub use authority::{Authority, challenge_certificate, request};
+pub use by_id::{ById, Identified};
 pub use certificate::{Certificate, Origin};
 pub use date::date;
 pub use fault::Fault;
 pub use key::{Key, KeyKind};
 pub use pem::certificates as read_certificates;
+pub use story::{ATTEMPTS_MAX, Attempt, Outcome, Proof, Step, Story, Wait, Window};
 pub use subject::{Subject, SubjectFault};
 pub use table::Certificates;
 

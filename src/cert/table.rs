@@ -67,15 +67,14 @@ impl Certificates {
 
     /// Puts one in, in place of the one for the same names.
     pub fn insert(&mut self, certificate: Arc<Certificate>) {
-        let id = certificate.id();
-        self.remove(&id);
+        self.remove(certificate.id());
         for subject in certificate.subjects() {
             let (map, key) = self.index(subject);
             let old = map.get(key.as_str()).map_or(&[][..], |list| list.as_ref());
             let new = old.iter().chain([&certificate]).cloned().collect();
             map.insert(key.into(), new);
         }
-        self.by_id.insert(id.into(), certificate);
+        self.by_id.insert(certificate.id().into(), certificate);
     }
 
     /// Takes one out and hands it over, if it was there.
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all.for_server_name("x.a.example", NOW), Some(&renewed));
         assert!(all.remove("nothing").is_none());
-        assert_eq!(all.remove(&renewed.id()), Some(renewed));
+        assert_eq!(all.remove(renewed.id()), Some(renewed));
         assert!(all.is_empty() && all.exact.is_empty() && all.wildcard.is_empty());
     }
 

@@ -13,7 +13,7 @@ use super::door::{Door, Place, question, zone_path};
 use super::json;
 use super::stop::{Exit, Stop};
 use super::terminal::{count, table};
-use crate::api::{Answer, Deed, History, PastChange, PastSet, PastValues, ZoneChange};
+use crate::api::{Answer, Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone, ZoneChange};
 use crate::wire::Name;
 
 /// Changes that are asked for at once.
@@ -31,11 +31,11 @@ pub(super) async fn list(place: &Place, zone: Option<&Name>, past: &Past, option
         json(&history)?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<_> = history.changes.iter().map(|change| row(change, zone.is_none())).collect();
+    let rows: Vec<_> = history.changes.iter().flat_map(|change| rows(change, zone.is_none())).collect();
     if !rows.is_empty() {
         let head: &[&str] = match zone {
-            Some(_) => &["REVISION", "TIME (UTC)", "WHO", "CHANGE"],
-            None => &["REVISION", "TIME (UTC)", "WHO", "ZONE", "CHANGE"],
+            Some(_) => &["REVISION", "TIME (UTC)", "WHO", "FROM", "CHANGE"],
+            None => &["REVISION", "TIME (UTC)", "WHO", "FROM", "WHAT", "CHANGE"],
         };
         table(&mut io::stdout().lock(), head, &rows)?;
     }
@@ -73,7 +73,9 @@ pub(super) async fn show(place: &Place, zone: &Name, revision: u64, options: &Op
     } else {
         let answer = door.ask(question(Method::GET, &(path + "/diff"), "")?).await?;
         copy_lines(answer, options).await?;
-        writeln!(io::stderr(), "{}", headline(&change))?;
+        for part in change.zones.iter().filter(|part| crate::api::plain(zone.borrow()) == part.zone) {
+            writeln!(io::stderr(), "{}", headline(&change, part))?;
+        }
     }
     door.close().await?;
     Ok(Exit::Done)
@@ -139,13 +141,26 @@ async fn last(door: &mut Door, zone: &Name) -> Result<u64, Stop> {
 
 // ----- A change in short ------------------------------------------------------------------------------------
 
-fn row(change: &PastChange, with_zone: bool) -> Vec<String> {
-    let mut row = vec![change.revision.to_string(), time(change), change.actor.clone()];
-    if with_zone {
-        row.push(change.zone.clone());
+/// A row for each zone and each item. In the log of everything a column says what changed.
+fn rows(change: &PastChange, of_everything: bool) -> Vec<Vec<String>> {
+    let row = |what: String, how: String| {
+        let mut row = vec![change.revision.to_string(), time(change), change.actor.clone(), change.from.clone()];
+        match (of_everything, what.is_empty()) {
+            (true, _) => row.extend([what, how]),
+            (false, true) => row.push(how),
+            (false, false) => row.push(format!("{what} {how}")),
+        }
+        row
+    };
+    let name = |zone: &PastZone| if of_everything { zone.zone.clone() } else { String::new() };
+    let zones = change.zones.iter().map(|zone| row(name(zone), brief(zone)));
+    let items = change.items.iter().map(|item| row(format!("{} {}", item.kind, item.name), brief_item(item)));
+    let mut rows: Vec<_> = zones.chain(items).collect();
+    let more = change.part_count.saturating_sub(rows.len());
+    if more > 0 {
+        rows.push(row(String::new(), format!("and {more} more")));
     }
-    row.push(brief(change));
-    row
+    rows
 }
 
 /// `2026-11-21 15:04:05`: the head of the column says UTC.
@@ -153,21 +168,38 @@ fn time(change: &PastChange) -> String {
     change.time.trim_end_matches('Z').replace('T', " ")
 }
 
-fn headline(change: &PastChange) -> String {
-    let PastChange { revision, actor, zone, .. } = change;
-    let tally = match change.deed {
-        Deed::Created => format!("new, {}", count(change.added, "record")),
-        Deed::Deleted => format!("deleted, {}", count(change.removed, "record")),
-        Deed::Changed => {
-            format!("{} added, {} changed, {} removed", change.added, change.altered, change.removed)
-        }
+fn headline(change: &PastChange, part: &PastZone) -> String {
+    let PastZone { zone, deed, added, altered, removed, .. } = part;
+    let tally = match deed {
+        Deed::Created => format!("new, {}", count(*added, "record")),
+        Deed::Deleted => format!("deleted, {}", count(*removed, "record")),
+        Deed::Changed => format!("{added} added, {altered} changed, {removed} removed"),
     };
-    format!("{zone}: revision {revision}, {} UTC, {actor}: {tally}", time(change))
+    let who = match change.from.as_str() {
+        "" => change.actor.clone(),
+        from => format!("{} from {from}", change.actor),
+    };
+    format!("{zone}: revision {}, {} UTC, {who}: {tally}", change.revision, time(change))
 }
 
-/// What a change did, in a few words: `+0 ~1 -0  www A 192.0.2.1 -> 192.0.2.2`.
-fn brief(change: &PastChange) -> String {
-    let PastChange { added, altered, removed, .. } = change;
+/// What a change did to an item, in a few words: `created: home.example, write`.
+fn brief_item(item: &PastItem) -> String {
+    let lines = match (item.deed, &item.before, &item.after) {
+        (Deed::Changed, Some(before), Some(after)) if before != after => format!("{before} -> {after}"),
+        (_, _, Some(line)) | (_, Some(line), None) => line.clone(),
+        (_, None, None) => String::new(),
+    };
+    let deed = match item.deed {
+        Deed::Created => "created",
+        Deed::Changed => "changed",
+        Deed::Deleted => "deleted",
+    };
+    if lines.is_empty() { deed.to_owned() } else { shortened(format!("{deed}: {lines}"), BRIEF_SIZE_MAX) }
+}
+
+/// What a change did to a zone, in a few words: `+0 ~1 -0  www A 192.0.2.1 -> 192.0.2.2`.
+fn brief(change: &PastZone) -> String {
+    let PastZone { added, altered, removed, .. } = change;
     match change.deed {
         Deed::Created => return format!("new, {}", count(*added, "record")),
         Deed::Deleted => return format!("deleted, {}", count(*removed, "record")),
@@ -238,11 +270,8 @@ mod tests {
         PastSet { name: "@".into(), kind: "SOA".into(), before: values(&[before]), after: values(&[after]) }
     }
 
-    fn change(sets: Vec<PastSet>, set_count: usize) -> PastChange {
-        PastChange {
-            revision: 7,
-            time: "2026-11-21T15:04:05Z".into(),
-            actor: "cli:ann".into(),
+    fn change(sets: Vec<PastSet>, set_count: usize) -> PastZone {
+        PastZone {
             zone: "home.example".into(),
             deed: Deed::Changed,
             serial_before: Some(1),
@@ -253,6 +282,48 @@ mod tests {
             set_count,
             sets,
         }
+    }
+
+    #[test]
+    fn a_change_of_several_things_has_a_row_for_each() {
+        let items = ["route app", "token ci"].map(|name| PastItem {
+            kind: name.split_once(' ').unwrap().0.into(),
+            name: name.split_once(' ').unwrap().1.into(),
+            deed: Deed::Created,
+            before: None,
+            after: Some(if name.starts_with("token") { String::new() } else { "to a port".into() }),
+        });
+        let change = PastChange {
+            revision: 7,
+            time: "2026-11-21T15:04:05Z".into(),
+            actor: "ann".into(),
+            from: "socket".into(),
+            zones: vec![PastZone { deed: Deed::Deleted, ..change(Vec::new(), 0) }],
+            items: items.into(),
+            part_count: 5,
+        };
+        let head = ["7", "2026-11-21 15:04:05", "ann", "socket"];
+        let wanted = |rows: &[&[&str]]| -> Vec<Vec<String>> {
+            rows.iter().map(|row| head.iter().chain(*row).map(ToString::to_string).collect()).collect()
+        };
+        assert_eq!(
+            rows(&change, true),
+            wanted(&[
+                &["home.example", "deleted, 3 records"],
+                &["route app", "created: to a port"],
+                &["token ci", "created"],
+                &["", "and 2 more"],
+            ])
+        );
+        assert_eq!(
+            rows(&change, false),
+            wanted(&[
+                &["deleted, 3 records"],
+                &["route app created: to a port"],
+                &["token ci created"],
+                &["and 2 more"],
+            ])
+        );
     }
 
     #[test]

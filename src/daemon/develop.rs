@@ -23,7 +23,7 @@ pub(super) fn import(store: &Store, hands: &Hands) -> io::Result<()> {
     for path in zone_files(Path::new(ZONES))? {
         let refused = match (hands.read_zone)(&path) {
             Ok(zone) => store
-                .commit_blocking(Change::PutZone { zone }, Actor("development".into()))
+                .commit_blocking(Change::PutZone { zone }, Actor::new("development", ""))
                 .err()
                 .map(|fault| fault.to_string()),
             Err(shown) => Some(shown),

@@ -5,7 +5,8 @@
 //! section  kind u8 · size u32 · CRC32C u32 · content              (the checksum also covers the one before it)
 //!   1      a zone begins: names u64 · records u64 · apex
 //!   2      a block of its nodes (see [`super::codec`])
-//!   3      the end of the file
+//!   3      the end of the file: items u64
+//!   4      an item: shelf u8 · key (u16 and UTF-8) · octets, as its shelf writes them
 //! ```
 //!
 //! Each checksum continues the one before, so the last one vouches for the whole file in its order, and a file that is
@@ -26,13 +27,15 @@ use super::fault::{OpenFault, plain};
 use super::journal::Journal;
 use super::lock::Lock;
 use super::medium::{self, Medium};
-use super::snapshot::Snapshot;
+use super::snapshot::{Item, ItemKey, Snapshot};
 
 const MAGIC: &[u8; 8] = b"FHOLDBAK";
-const VERSION: u32 = 1;
+/// The first knew no items, and had nothing in its end.
+const VERSION: u32 = 2;
 const ZONE: u8 = 1;
 const BLOCK: u8 = 2;
 const END: u8 = 3;
+const ITEM: u8 = 4;
 
 // ----- Writing ----------------------------------------------------------------------------------------------
 
@@ -60,7 +63,15 @@ pub fn write(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
         section(ZONE, &[&counts[..], &[apex.len() as u8], apex].concat())?;
         codec::each_block(zone.apex(), zone.nodes(), |_, block| section(BLOCK, &block))?;
     }
-    section(END, &[])
+    let mut items = 0_u64;
+    for item in snapshot.items() {
+        let mut content = Vec::new();
+        item.key().write(&mut content)?;
+        content.extend(item.encode()?);
+        section(ITEM, &content)?;
+        items += 1;
+    }
+    section(END, &items.to_le_bytes())
 }
 
 fn section_checksum(before: u32, kind: u8, content: &[u8]) -> u32 {
@@ -112,10 +123,12 @@ fn damaged<T>(reason: impl Into<String>) -> Result<T, Unsound> {
 /// Reads a whole file and verifies all of it.
 pub(super) fn read(input: impl Read) -> Result<Snapshot, Unsound> {
     let mut input = BufReader::with_capacity(1 << 18, input);
-    let (revision, zone_count, mut checksum) = read_head(&mut input)?;
+    let Head { version, revision, zone_count, mut checksum } = read_head(&mut input)?;
     let mut zones: Vec<Arc<Zone>> = Vec::new();
     let mut open: Option<OpenZone> = None;
+    let mut found = Snapshot { revision, ..Snapshot::default() };
     let (mut content, mut builder) = (Vec::new(), NodeBuilder::default());
+    let mut items = 0_u64;
     loop {
         let kind = read_section(&mut input, &mut checksum, &mut content)?;
         if kind != BLOCK {
@@ -124,7 +137,12 @@ pub(super) fn read(input: impl Read) -> Result<Snapshot, Unsound> {
         match (kind, &mut open) {
             (ZONE, _) => open = Some(OpenZone::read(&content)?),
             (BLOCK, Some(zone)) => zone.block(&content, &mut builder)?,
-            (END, _) if content.is_empty() => break,
+            (ITEM, _) => {
+                found.put_item(read_item(&content)?);
+                items += 1;
+            }
+            (END, _) if version == 1 && content.is_empty() => break,
+            (END, _) if version > 1 && content == items.to_le_bytes() => break,
             _ => return damaged("it has sections where none belong"),
         }
     }
@@ -134,10 +152,24 @@ pub(super) fn read(input: impl Read) -> Result<Snapshot, Unsound> {
     if zones.len() as u64 != zone_count || !zones.is_sorted_by(|a, b| a.apex().canonical_cmp(b.apex()).is_lt()) {
         return damaged(format!("it has {} zones, not {zone_count} in order", zones.len()));
     }
-    Ok(Snapshot { revision, zones: zones.into_iter().collect() })
+    found.zones = zones.into_iter().collect();
+    Ok(found)
 }
 
-fn read_head(input: &mut impl Read) -> Result<(u64, u64, u32), Unsound> {
+fn read_item(mut content: &[u8]) -> Result<Item, Unsound> {
+    let key = ItemKey::read(&mut content)?;
+    Ok(key.item(content)?)
+}
+
+/// What stands before the sections.
+struct Head {
+    version: u32,
+    revision: u64,
+    zone_count: u64,
+    checksum: u32,
+}
+
+fn read_head(input: &mut impl Read) -> Result<Head, Unsound> {
     let head: [u8; 36] = read_array(input)?;
     let checksum = crc32c::crc32c(&head);
     if head[..8] != MAGIC[..] {
@@ -148,12 +180,14 @@ fn read_head(input: &mut impl Read) -> Result<(u64, u64, u32), Unsound> {
     }
     let mut rest = &head[8..];
     let version = u32::from_le_bytes(read_array(&mut rest)?);
-    if version != VERSION {
-        return Err(Unsound::Newer(version));
+    match version {
+        0 => return damaged("its format has no number"),
+        1..=VERSION => (),
+        newer => return Err(Unsound::Newer(newer)),
     }
     let mut number = || read_array(&mut rest).map(u64::from_le_bytes);
-    let (revision, _time, zones) = (number()?, number()?, number()?);
-    Ok((revision, zones, checksum))
+    let (revision, _time, zone_count) = (number()?, number()?, number()?);
+    Ok(Head { version, revision, zone_count, checksum })
 }
 
 fn read_section(input: &mut impl Read, checksum: &mut u32, content: &mut Vec<u8>) -> Result<u8, Unsound> {
@@ -259,14 +293,13 @@ pub(super) fn read_checkpoint(directory: &Path) -> Result<Option<Snapshot>, Unso
 pub(super) fn checkpoint_head(directory: &Path) -> Option<(u64, u64)> {
     let mut file = File::open(directory.join("checkpoint")).ok()?;
     let size = file.metadata().ok()?.len();
-    let (revision, ..) = read_head(&mut file).ok()?;
-    Some((revision, size))
+    Some((read_head(&mut file).ok()?.revision, size))
 }
 
 /// Checks a whole file without making zones of it.
 pub(super) fn verify(file: &Path) -> Result<(), Unsound> {
     let mut input = BufReader::with_capacity(1 << 18, File::open(file)?);
-    let (.., mut checksum) = read_head(&mut input)?;
+    let Head { mut checksum, .. } = read_head(&mut input)?;
     let mut content = Vec::new();
     while read_section(&mut input, &mut checksum, &mut content)? != END {}
     if input.read(&mut [0])? != 0 {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::snapshot::ItemKey;
+use crate::limits::CHANGES_AT_ONCE_MAX;
 use crate::wire::{Kind, Name};
 use crate::zone::Fault;
 
@@ -125,6 +127,17 @@ pub enum Refused {
     NoSuchZone(Name),
     /// The zone would not be sound.
     Unsound(Vec<Fault>),
+    /// There is no such item.
+    NoSuchItem(ItemKey),
+    /// The item cannot be kept: why.
+    Unfit {
+        /// Where it would lie.
+        key: ItemKey,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// So many changes are too many for one.
+    TooMany(usize),
     /// What is there is not what the change was made for; `current` is the tag of what is there, if anything is.
     Stale {
         /// The tag, in the words of whoever decided.
@@ -143,6 +156,8 @@ pub enum Refused {
         /// Its type.
         kind: Kind,
     },
+    /// An item that was to be put back has been changed again.
+    ItemChangedSince(ItemKey),
     /// The zone was changed while the change was being prepared.
     Overtaken,
     /// The store is closing.
@@ -176,6 +191,11 @@ impl fmt::Display for Refused {
                 }
                 Ok(())
             }
+            Self::NoSuchItem(key) => write!(f, "there is no {key}: check the name"),
+            Self::Unfit { key, reason } => write!(f, "the {key} cannot be kept: {reason}: make it smaller"),
+            Self::TooMany(count) => {
+                write!(f, "{count} changes are too many for one: make at most {CHANGES_AT_ONCE_MAX} at once")
+            }
             Self::Stale { .. } => f.write_str("somebody else has changed it: read it again, then decide"),
             Self::Present(what) => write!(f, "{what} is there already: change it, or choose another name"),
             Self::Absent(what) => write!(f, "{what}: look at what is there"),
@@ -183,6 +203,7 @@ impl fmt::Display for Refused {
             Self::ChangedSince { name, kind } => {
                 write!(f, "{name} {kind} was changed again since: undo that change first")
             }
+            Self::ItemChangedSince(key) => write!(f, "the {key} was changed again since: undo that change first"),
             Self::Overtaken => f.write_str("the zone was changed at the same moment: try again"),
             Self::Closed => f.write_str("the store is closing: try again when the server runs"),
         }

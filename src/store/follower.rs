@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 use super::backup;
 use super::disk::{Disk, DiskFault, Size};
 use super::medium::Medium;
-use super::pending::{Pending, TouchedZones};
+use super::pending::{Pending, TouchedParts};
 use super::settings::Settings;
 use super::snapshot::Snapshot;
 use super::stats::Stats;
@@ -181,7 +181,7 @@ impl Follower {
         }
     }
 
-    fn try_fold(&self, snapshot: &Snapshot, touched: &TouchedZones) -> Result<Size, DiskFault> {
+    fn try_fold(&self, snapshot: &Snapshot, touched: &TouchedParts) -> Result<Size, DiskFault> {
         match self.folded {
             Some(from) => self.disk.fold(from, touched, snapshot),
             None => self.disk.rewrite(snapshot),

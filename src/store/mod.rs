@@ -15,6 +15,7 @@
 //! The data directory holds `lock`, `journal/` with a segment a file, `journal.newest` (which segment is the newest,
 //! so that its loss is noticed), `sled/` and `checkpoint`. Which of them is believed at start-up is decided in `open.rs`.
 
+mod addresses;
 mod anything;
 mod apply;
 pub mod backup;
@@ -46,14 +47,15 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
+pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
-pub use change::{Actor, Change, Decision, Done};
+pub use change::{Actor, Change, Decision, Done, DoneItem, DoneZone};
 pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
-pub use history::{CannotUndo, Event, History, HistoryFault, Page, Since, Wanted};
+pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
 pub use settings::Settings;
-pub use snapshot::{Snapshot, Zones};
+pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
 
 use disk::Disk;

@@ -22,7 +22,7 @@ use super::disk::{Disk, DiskFault};
 use super::fault::OpenFault;
 use super::journal::{self, Journal, JournalFault};
 use super::medium::{self, Medium};
-use super::pending::TouchedZones;
+use super::pending::TouchedParts;
 use super::replay::{ReplayFault, Replayed, replay};
 use super::settings::Settings;
 use super::snapshot::Snapshot;
@@ -34,7 +34,7 @@ pub(super) struct Opened {
     /// The revision that sled has; `None` if it has to be written anew.
     pub(super) folded: Option<u64>,
     /// What sled lacks.
-    pub(super) touched: TouchedZones,
+    pub(super) touched: TouchedParts,
     /// Revision and size of the checkpoint.
     pub(super) checkpoint: Option<(u64, u64)>,
     /// Whether a new checkpoint should be written at once, because the journal alone would not do any more.

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use crate::wire::Name;
 use crate::zone::{Edit, Fault, NodeBuilder, SetEdit, Zone};
 
-use super::apply::{Touched, with_zone};
+use super::apply::Touched;
 use super::codec::{Gathered, Undecodable};
-use super::entry::{self, Entry, SetChange, Shape};
+use super::entry::{self, Part, SetChange, Shape};
 use super::journal::{JournalFault, Reader};
-use super::pending::TouchedZones;
-use super::snapshot::{Snapshot, Zones};
-use super::undo::Merge;
+use super::pending::TouchedParts;
+use super::snapshot::Snapshot;
+use super::undo::{Merge, is_same_item};
 
 /// The state after all that the journal holds.
 pub(super) struct Replayed {
     pub(super) snapshot: Snapshot,
     /// What differs from the state at the start.
-    pub(super) touched: TouchedZones,
+    pub(super) touched: TouchedParts,
     /// The reader, at the end of the journal.
     pub(super) reader: Reader,
 }
@@ -64,18 +64,17 @@ impl From<Fault> for Unfit {
 
 /// Applies every change after the state's revision.
 pub(super) fn replay(journal: &Path, base: Snapshot) -> Result<Replayed, ReplayFault> {
-    let Snapshot { mut revision, mut zones } = base;
-    let mut reader = Reader::open(journal, revision)?;
-    let mut touched = TouchedZones::default();
+    let mut state = base;
+    let mut reader = Reader::open(journal, state.revision)?;
+    let mut touched = TouchedParts::default();
     while let Some(change) = reader.next_change()? {
-        let applied = apply(&zones, change);
-        match applied {
-            Ok((apex, after, names)) if reader.accept() => {
-                zones = with_zone(&zones, apex.borrow(), after);
-                touched.add(&apex, &names);
-                revision += 1;
+        let revision = state.revision + 1;
+        match apply(&state, change) {
+            Ok((after, parts)) if reader.accept() => {
+                state = Snapshot { revision, ..after };
+                touched.merge(parts);
             }
-            Ok(_) => return Err(unfit(&reader, revision + 1, "it is longer than it says")),
+            Ok(_) => return Err(unfit(&reader, revision, "it is longer than it says")),
             Err(_) if reader.is_torn()? => break,
             Err(Unfit::Unreadable(error)) => {
                 return Err(match Undecodable::behind(&error) {
@@ -83,14 +82,14 @@ pub(super) fn replay(journal: &Path, base: Snapshot) -> Result<Replayed, ReplayF
                         JournalFault::Newer { path: reader.place().path, version: version.into() }.into()
                     }
                     Some(Undecodable::Checksum | Undecodable::Malformed) | None => {
-                        unfit(&reader, revision + 1, &error.to_string())
+                        unfit(&reader, revision, &error.to_string())
                     }
                 });
             }
-            Err(Unfit::Other(reason)) => return Err(unfit(&reader, revision + 1, &reason)),
+            Err(Unfit::Other(reason)) => return Err(unfit(&reader, revision, &reason)),
         }
     }
-    Ok(Replayed { snapshot: Snapshot { revision, zones }, touched, reader })
+    Ok(Replayed { snapshot: state, touched, reader })
 }
 
 fn unfit(reader: &Reader, revision: u64, reason: &str) -> ReplayFault {
@@ -99,35 +98,55 @@ fn unfit(reader: &Reader, revision: u64, reason: &str) -> ReplayFault {
     ReplayFault::Unfit { path: place.path, reason }
 }
 
-type ZoneAfter = (Name, Option<Arc<Zone>>, Touched);
-
-fn apply(zones: &Zones, input: impl Read) -> Result<ZoneAfter, Unfit> {
+/// The state after a change, still with the revision before, and what differs.
+fn apply(state: &Snapshot, input: impl Read) -> Result<(Snapshot, TouchedParts), Unfit> {
     let mut input = io::BufReader::with_capacity(1 << 16, input);
-    let entry = entry::read(&mut input)?;
-    let old = zones.get(entry.apex.borrow());
-    let (after, touched) = match (entry.shape, old) {
-        (Shape::Create, None) => (Some(create(&mut input, &entry)?), Touched::Whole),
-        (Shape::Alter, Some(old)) => {
-            let (zone, touched) = alter(&mut input, &entry, old)?;
-            (Some(zone), touched)
+    let (mut state, mut touched) = (state.clone(), TouchedParts::default());
+    let mut entry = entry::read(&mut input)?;
+    while let Some(part) = entry.next_part(&mut input)? {
+        match part {
+            Part::Zone { apex, shape } => {
+                touched.add_zone(&apex, &change_zone(&mut state, &mut input, &apex, shape)?);
+            }
+            Part::Item(change) => {
+                if !is_same_item(state.item(&change.key).as_ref(), change.before.as_ref()) {
+                    return Err(Unfit::Other(format!("the {} is not what it was before", change.key)));
+                }
+                match change.after {
+                    Some(item) => state.put_item(item),
+                    None => state.take_item(&change.key),
+                }
+                touched.add_item(change.key);
+            }
         }
-        (Shape::Delete, Some(_)) => {
-            while entry::read_set_change(&mut input, entry.apex.borrow())?.is_some() {}
-            (None, Touched::Whole)
-        }
-        (Shape::Create, Some(_)) => return Err(Unfit::Other(format!("there is a zone {} already", entry.apex))),
-        (Shape::Alter | Shape::Delete, None) => return Err(Unfit::Other(format!("there is no zone {}", entry.apex))),
-    };
+    }
     match input.buffer() {
-        [] => Ok((entry.apex, after.map(Arc::new), touched)),
+        [] => Ok((state, touched)),
         _ => Err(Unfit::Other("it is longer than it says".to_owned())),
     }
 }
 
-fn create(input: &mut impl Read, entry: &Entry) -> Result<Zone, Unfit> {
-    let mut zone = Gathered::new(entry.apex.clone());
+fn change_zone(state: &mut Snapshot, input: &mut impl Read, apex: &Name, shape: Shape) -> Result<Touched, Unfit> {
+    let old = state.zones.get(apex.borrow());
+    let (after, touched) = match (shape, old) {
+        (Shape::Create, None) => (create(input, apex)?, Touched::Whole),
+        (Shape::Alter, Some(old)) => alter(input, apex, old)?,
+        (Shape::Delete, Some(_)) => {
+            while entry::read_set_change(input, apex.borrow())?.is_some() {}
+            state.zones.remove(apex.borrow());
+            return Ok(Touched::Whole);
+        }
+        (Shape::Create, Some(_)) => return Err(Unfit::Other(format!("there is a zone {apex} already"))),
+        (Shape::Alter | Shape::Delete, None) => return Err(Unfit::Other(format!("there is no zone {apex}"))),
+    };
+    state.zones.insert(Arc::new(after));
+    Ok(touched)
+}
+
+fn create(input: &mut impl Read, apex: &Name) -> Result<Zone, Unfit> {
+    let mut zone = Gathered::new(apex.clone());
     let (mut builder, mut open): (_, Option<Name>) = (NodeBuilder::default(), None);
-    while let Some(change) = entry::read_set_change(input, entry.apex.borrow())? {
+    while let Some(change) = entry::read_set_change(input, apex.borrow())? {
         let Some(set) = change.after else { continue };
         if open.as_ref() != Some(&change.name) {
             if open.is_some() {
@@ -147,9 +166,9 @@ fn create(input: &mut impl Read, entry: &Entry) -> Result<Zone, Unfit> {
     Ok(zone.finish()?)
 }
 
-fn alter(input: &mut impl Read, entry: &Entry, old: &Zone) -> Result<(Zone, Touched), Unfit> {
+fn alter(input: &mut impl Read, apex: &Name, old: &Zone) -> Result<(Zone, Touched), Unfit> {
     let mut changes = Vec::new();
-    while let Some(change) = entry::read_set_change(input, entry.apex.borrow())? {
+    while let Some(change) = entry::read_set_change(input, apex.borrow())? {
         let set = old.node(change.name.borrow()).and_then(|node| node.set(change.kind));
         if set.map(|set| set.to_data()) != change.before {
             return Err(Unfit::Other(format!("{} {} is not what it was before", change.name, change.kind)));

@@ -33,20 +33,34 @@ pub const SAVE_TIME: Scale<SAVE_BUCKETS> = Scale([
 ]);
 
 /// Why changes are refused, in the order in which they are counted.
-pub const REASONS: [&str; 8] =
-    ["no_such_zone", "unsound", "stale", "present", "absent", "not_saved", "changed_since", "overtaken"];
+pub const REASONS: [&str; 11] = [
+    "no_such_zone",
+    "no_such_item",
+    "unsound",
+    "unfit",
+    "too_many",
+    "stale",
+    "present",
+    "absent",
+    "changed_since",
+    "overtaken",
+    "not_saved",
+];
 
 /// The place of a reason in [`REASONS`]. A store that is closed has no writer that could count it.
 fn reason(refused: &Refused) -> Option<usize> {
     match refused {
         Refused::NoSuchZone(_) => Some(0),
-        Refused::Unsound(_) => Some(1),
-        Refused::Stale { .. } => Some(2),
-        Refused::Present(_) => Some(3),
-        Refused::Absent(_) => Some(4),
-        Refused::NotSaved(_) => Some(5),
-        Refused::ChangedSince { .. } => Some(6),
-        Refused::Overtaken => Some(7),
+        Refused::NoSuchItem(_) => Some(1),
+        Refused::Unsound(_) => Some(2),
+        Refused::Unfit { .. } => Some(3),
+        Refused::TooMany(_) => Some(4),
+        Refused::Stale { .. } => Some(5),
+        Refused::Present(_) => Some(6),
+        Refused::Absent(_) => Some(7),
+        Refused::ChangedSince { .. } | Refused::ItemChangedSince(_) => Some(8),
+        Refused::Overtaken => Some(9),
+        Refused::NotSaved(_) => Some(10),
         Refused::Closed => None,
     }
 }
@@ -247,7 +261,7 @@ mod tests {
     }
 
     fn commit(store: &Store, change: Change) -> Result<Done, Refused> {
-        store.commit_blocking(change, Actor("test".to_owned()))
+        store.commit_blocking(change, Actor::new("test", ""))
     }
 
     fn eventually(store: &Store, wanted: impl Fn(&Report) -> bool) -> Report {
@@ -275,7 +289,7 @@ mod tests {
         commit(&store, nowhere).unwrap_err();
         let report =
             eventually(&store, |report| report.folds > 0 && report.checkpoint.is_some_and(|c| c.revision == 2));
-        assert_eq!((report.commits, report.unchanged, report.refusals), (2, 1, [1, 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!((report.commits, report.unchanged, report.refusals), (2, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!((report.batches.count(), report.batches.sum, report.saves.count()), (2, 2, 2));
         assert!(report.written > 100 && report.journal > empty.journal && !report.failing, "{report:?}");
         assert_eq!((report.fold_failures, report.checkpoint_failures), (0, 0));
@@ -316,8 +330,8 @@ mod tests {
         assert_eq!(store.check().await, Ok(()));
         BROKEN.store(true, Ordering::SeqCst);
         assert_eq!(store.check().await, Ok(()), "asks for no sync as long as there was no failure");
-        store.commit(zone("a.example"), Actor("test".to_owned())).await.unwrap_err();
-        assert!(store.report().failing && store.report().refusals[5] == 1);
+        store.commit(zone("a.example"), Actor::new("test", "")).await.unwrap_err();
+        assert!(store.report().failing && store.report().refusals[10] == 1);
         assert!(matches!(store.check().await, Err(Refused::NotSaved(_))));
         assert!(store.answers().await);
         BROKEN.store(false, Ordering::SeqCst);

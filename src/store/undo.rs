@@ -7,11 +7,11 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use super::apply::{Applied, Touched, change_zone, replaced};
+use super::apply::{Applied, Touched};
 use super::codec::{Gathered, Undecodable};
 use super::entry::SetChange;
 use super::fault::Refused;
-use super::snapshot::Zones;
+use super::snapshot::{Item, ItemKey};
 use crate::wire::{Kind, Name};
 use crate::zone::tree::Iter;
 use crate::zone::{Edit, Fault, Node, SetData, SetEdit, Zone, without_serial};
@@ -19,11 +19,18 @@ use crate::zone::{Edit, Fault, Node, SetData, SetEdit, Zone, without_serial};
 /// A change that takes another one back; [`super::History::undo`] makes it.
 #[derive(Clone, Debug)]
 pub struct Undo {
+    pub(super) zones: Vec<UndoZone>,
+    pub(super) items: Vec<UndoItem>,
+}
+
+/// What a change did to a zone is taken back.
+#[derive(Clone, Debug)]
+pub(super) struct UndoZone {
     pub(super) apex: Name,
     pub(super) how: How,
 }
 
-/// How a change is taken back.
+/// How that is done.
 #[derive(Clone, Debug)]
 pub(super) enum How {
     /// These sets, each from `after` back to `before`.
@@ -32,32 +39,58 @@ pub(super) enum How {
     Whole { base: Option<Arc<Zone>>, zone: Option<Arc<Zone>> },
 }
 
+/// An item, from `after` back to `before`.
+#[derive(Clone, Debug)]
+pub(super) struct UndoItem {
+    pub(super) key: ItemKey,
+    pub(super) before: Option<Item>,
+    pub(super) after: Option<Item>,
+}
+
 impl Undo {
     /// Records that the writer has to do with, about.
     pub(super) fn weight(&self) -> usize {
-        match &self.how {
+        let zone = |zone: &UndoZone| match &zone.how {
             How::Sets(sets) => sets.len(),
             How::Whole { zone, .. } => zone.as_ref().map_or(1, |zone| zone.record_count()),
-        }
+        };
+        self.items.len() + self.zones.iter().map(zone).sum::<usize>()
     }
 }
 
 /// Applies an undo.
-pub(super) fn apply(zones: &Zones, undo: &Undo) -> Result<Applied, Refused> {
-    let apex = &undo.apex;
-    let now = zones.get(apex.borrow());
-    match &undo.how {
-        How::Sets(sets) => {
-            let zone = now.ok_or_else(|| Refused::NoSuchZone(apex.clone()))?;
-            change_zone(zones, apex, &edit(zone, sets)?)
+pub(super) fn apply(applied: &mut Applied, undo: &Undo) -> Result<(), Refused> {
+    for UndoItem { key, before, after } in &undo.items {
+        if !is_same_item(applied.state.item(key).as_ref(), after.as_ref()) {
+            return Err(Refused::ItemChangedSince(key.clone()));
         }
-        How::Whole { base, zone } => match (now, base) {
-            (None, None) => Ok(replaced(zones, apex.clone(), None, zone.clone(), Touched::Whole)),
-            (Some(now), Some(base)) if Arc::ptr_eq(now, base) => {
-                Ok(replaced(zones, apex.clone(), Some(now.clone()), zone.clone(), Touched::Whole))
+        applied.put_item(key.clone(), before.clone())?;
+    }
+    for UndoZone { apex, how } in &undo.zones {
+        let now = applied.state.zones.get(apex.borrow());
+        match how {
+            How::Sets(sets) => {
+                let zone = now.ok_or_else(|| Refused::NoSuchZone(apex.clone()))?;
+                let edit = edit(zone, sets)?;
+                applied.edit_zone(apex, &edit)?;
             }
-            (Some(_), _) | (None, Some(_)) => Err(Refused::Overtaken),
-        },
+            How::Whole { base, zone } => {
+                if now.map(Arc::as_ptr) != base.as_ref().map(Arc::as_ptr) {
+                    return Err(Refused::Overtaken);
+                }
+                applied.replace_zone(apex.clone(), zone.clone(), Touched::Whole);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two items are kept as the same octets.
+pub(super) fn is_same_item(a: Option<&Item>, b: Option<&Item>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.encode().ok() == b.encode().ok(),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
@@ -195,18 +228,34 @@ mod tests {
     use crate::store::apply;
     use crate::store::change::{Actor, Change};
     use crate::store::codec::tests::zone;
-    use crate::store::entry;
+    use crate::store::entry::{self, Part};
+    use crate::store::snapshot::Snapshot;
 
     /// What the journal says of the way from one version to the next.
     fn changes(applied: &Applied) -> Vec<SetChange> {
-        let mut octets = Vec::new();
-        entry::write(&mut octets, 0, &Actor("ann".into()), applied).unwrap();
-        let (mut input, mut sets) = (&octets[..], Vec::new());
-        let head = entry::read(&mut input).unwrap();
-        while let Some(set) = entry::read_set_change(&mut input, head.apex.borrow()).unwrap() {
-            sets.push(set);
+        let (mut octets, mut sets) = (Vec::new(), Vec::new());
+        if applied.changed() {
+            entry::write(&mut octets, 0, &Actor::new("ann", ""), applied).unwrap();
+            let mut input = &octets[..];
+            let Part::Zone { apex, .. } = entry::read(&mut input).unwrap().next_part(&mut input).unwrap().unwrap()
+            else {
+                panic!("no zone")
+            };
+            while let Some(set) = entry::read_set_change(&mut input, apex.borrow()).unwrap() {
+                sets.push(set);
+            }
         }
         sets
+    }
+
+    fn state(zone: &Arc<Zone>) -> Snapshot {
+        Snapshot { zones: [zone.clone()].into_iter().collect(), ..Snapshot::default() }
+    }
+
+    fn undone(state: &Snapshot, apex: Name, sets: Vec<SetChange>) -> Arc<Zone> {
+        let undo = Undo { zones: vec![UndoZone { apex, how: How::Sets(sets) }], items: Vec::new() };
+        let applied = apply::apply(state, &Change::Undo(undo)).unwrap();
+        applied.zones[0].after.clone().unwrap()
     }
 
     fn same(a: &Zone, b: &Zone) -> bool {
@@ -228,16 +277,14 @@ mod tests {
         #[test]
         fn change_and_undo_are_nothing(old in texts(), new in texts()) {
             let (old, new) = (version(5, &old), version(6, &new));
-            let zones = [old.clone()].into_iter().collect();
-            let done = apply::apply(&zones, &Change::PutZone { zone: new.clone() }).unwrap();
+            let done = apply::apply(&state(&old), &Change::PutZone { zone: new.clone() }).unwrap();
             let sets = changes(&done);
             let mut merge = Merge::new(old.apex().to_name(), Some(&new));
             for set in sets.iter().filter_map(|change| put_back(&new, change)) {
                 prop_assert!(merge.push(set).is_ok());
             }
             let merged = merge.finish().ok().unwrap().with_serial(7);
-            let undo = Undo { apex: old.apex().to_name(), how: How::Sets(sets) };
-            let undone = apply(&done.zones, &undo).unwrap().after.unwrap();
+            let undone = undone(&done.state, old.apex().to_name(), sets);
             prop_assert!(same(&undone, &old.with_serial(undone.serial())));
             if undone.serial() == 7 { // else there was nothing to put back
                 prop_assert!(same(&merged, &undone) && merged.errors().is_empty());
@@ -252,11 +299,9 @@ mod tests {
         let mut after = soa.clone();
         *after.rdatas[0].last_mut().unwrap() ^= 1;
         let set = SetEdit { name: old.apex().to_name(), kind: Kind::SOA, after: Some(after) };
-        let zones = [old.clone()].into_iter().collect();
         let edit = Change::EditZone { apex: old.apex().to_name(), edit: Edit { sets: vec![set] } };
-        let done = apply::apply(&zones, &edit).unwrap();
-        let undo = Undo { apex: old.apex().to_name(), how: How::Sets(changes(&done)) };
-        let undone = apply(&done.zones, &undo).unwrap().after.unwrap();
+        let done = apply::apply(&state(&old), &edit).unwrap();
+        let undone = undone(&done.state, old.apex().to_name(), changes(&done));
         assert!(same(&undone, &old.with_serial(7)), "{undone:?}");
     }
 }

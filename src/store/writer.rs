@@ -14,16 +14,16 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::apply::{Touched, apply};
+use super::apply::apply;
 use super::change::{Actor, Change, Done};
 use super::entry;
 use super::fault::Refused;
 use super::follower::Shared;
 use super::journal::Journal;
+use super::pending::TouchedParts;
 use super::reaper::Reaper;
 use super::snapshot::Snapshot;
 use super::stats::Stats;
-use crate::wire::Name;
 
 /// Changes of a batch at most.
 const BATCH_MAX: usize = 256;
@@ -51,18 +51,6 @@ pub(super) struct Request {
     pub(super) change: Change,
     pub(super) actor: Actor,
     pub(super) answer: oneshot::Sender<Answer>,
-}
-
-impl Request {
-    fn weight(&self) -> usize {
-        match &self.change {
-            Change::PutZone { zone } => zone.record_count(),
-            Change::EditZone { edit, .. } => edit.sets.len(),
-            Change::DeleteZone { .. } => 1,
-            Change::Decide(decision) => decision.weight(),
-            Change::Undo(undo) => undo.weight(),
-        }
-    }
 }
 
 /// The writer's own.
@@ -103,7 +91,7 @@ impl Writer {
                     Message::Check(answer) => drop(answer.send(self.check())),
                     Message::Stop => going = false,
                 }
-                let weight: usize = batch.iter().map(Request::weight).sum();
+                let weight: usize = batch.iter().map(|request| request.change.weight()).sum();
                 if going && batch.len() < BATCH_MAX && weight < BATCH_WEIGHT_MAX {
                     next = queue.try_recv().ok();
                 }
@@ -168,32 +156,28 @@ impl Writer {
 
     /// Applies and saves a batch; an error means that nothing of it has happened.
     fn attempt(&mut self, batch: &[Request]) -> io::Result<Vec<Answer>> {
-        let base = self.snapshots.load_full();
-        let Snapshot { mut revision, mut zones } = Snapshot::clone(&base);
-        let mut touched: Vec<(Name, Touched)> = Vec::new();
+        let mut state = Snapshot::clone(&self.snapshots.load_full());
+        let mut touched = TouchedParts::default();
         let mut answers = Vec::with_capacity(batch.len());
         for request in batch {
-            let applied = match apply(&zones, &request.change) {
+            let applied = match apply(&state, &request.change) {
                 Ok(applied) => applied,
                 Err(refused) => {
                     answers.push(Err(refused));
                     continue;
                 }
             };
-            let changed = applied.changed();
-            if changed {
-                if touched.is_empty() {
-                    self.journal.begin()?;
-                }
-                revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+            if !applied.changed() {
+                answers.push(Ok(applied.done(state.revision)));
+                continue;
             }
-            let serial = applied.after.as_ref().map(|zone| zone.serial());
-            let (before, after) = (applied.before.clone(), applied.after.clone());
-            answers.push(Ok(Done { revision, serial, before, after, changed }));
-            if changed {
-                zones = applied.zones;
-                touched.push((applied.apex, applied.touched));
+            if touched.is_empty() {
+                self.journal.begin()?;
             }
+            let revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+            answers.push(Ok(applied.done(revision)));
+            touched.add(&applied);
+            state = Snapshot { revision, ..applied.state };
         }
         if !touched.is_empty() {
             let started = Instant::now();
@@ -202,18 +186,16 @@ impl Writer {
             self.stats.writer.saved(changes, size, started.elapsed());
             self.stats.writer.journal(self.journal.size());
             self.recover();
-            self.publish(Snapshot { revision, zones }, touched, size);
+            self.publish(state, touched, size);
         }
         Ok(answers)
     }
 
-    fn publish(&mut self, snapshot: Snapshot, touched: Vec<(Name, Touched)>, size: u64) {
+    fn publish(&mut self, snapshot: Snapshot, touched: TouchedParts, size: u64) {
         let new = Arc::new(snapshot);
         self.reaper.retire(self.snapshots.swap(new.clone()));
         let mut pending = self.shared.lock();
-        for (apex, names) in &touched {
-            pending.touched.add(apex, names);
-        }
+        pending.touched.merge(touched);
         pending.snapshot = new;
         pending.unfolded += size;
         pending.unchecked += size;

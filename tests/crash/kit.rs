@@ -1,11 +1,12 @@
 //! A workload whose state tells which of its changes are in it, whole or in part.
 
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold::store::{Actor, Change, Done, Refused, Settings, Snapshot, Store};
+use freehold::store::{Actor, Change, Decision, Done, EdgeAddresses, Item, Refused, Settings, Snapshot, Store};
 use freehold::wire::{Kind, Name};
 use freehold::zone::{Draft, Edit, Place, SetData, SetEdit, Zone};
 
@@ -75,6 +76,16 @@ pub(crate) fn edit(apex: &str, number: u64) -> Change {
     Change::EditZone { apex: name(apex), edit: Edit { sets: vec![set(name(apex)), set(last)] } }
 }
 
+/// An item that says a number.
+pub(crate) fn item(number: u64) -> Change {
+    Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::new([Ipv4Addr::from_bits(number as u32)], []))))
+}
+
+/// The number that the item says.
+fn item_said(state: &Snapshot) -> Option<u64> {
+    state.addresses.as_ref()?.ipv4().first().map(|address| u64::from(address.to_bits()))
+}
+
 /// The number that a name says.
 fn said(zone: &Zone, owner: &str) -> Option<u64> {
     let owner = Name::parse(owner.as_bytes(), Some(zone.apex())).unwrap();
@@ -83,7 +94,7 @@ fn said(zone: &Zone, owner: &str) -> Option<u64> {
 }
 
 pub(crate) fn commit(store: &Store, change: Change) -> Result<Done, Refused> {
-    store.commit_blocking(change, Actor("test".to_owned()))
+    store.commit_blocking(change, Actor::new("test", ""))
 }
 
 /// Makes a change that must work.
@@ -98,9 +109,16 @@ fn apex(writer: usize) -> String {
 }
 
 /// The change number `number` of a writer: most edit a small zone; one writes a zone of 400 names anew each time
-/// and deletes it every fifth time.
+/// and deletes it every fifth time; one edits a zone and puts an item in the same change, and takes the item away every
+/// seventh time.
 pub(crate) fn change(writer: usize, number: u64) -> Change {
     match (writer, number) {
+        (1, 1) => Change::Many(vec![Change::PutZone { zone: Arc::new(zone(&apex(1), 1, 20)) }, item(1)]),
+        (1, number) if number % 7 == 0 => Change::Decide(Decision::new(2, move |now| {
+            let gone = now.items().map(|item| Change::DeleteItem(item.key()));
+            Ok(Change::Many(gone.chain([edit(&apex(1), number)]).collect()))
+        })),
+        (1, number) => Change::Many(vec![edit(&apex(1), number), item(number)]),
         (0, number) if number % 5 == 0 => Change::DeleteZone { apex: name(&apex(0)) },
         (0, number) => Change::PutZone { zone: Arc::new(zone(&apex(0), number, 400)) },
         (_, 1) => Change::PutZone { zone: Arc::new(zone(&apex(writer), 1, 20)) },
@@ -118,6 +136,9 @@ fn last_change(state: &Snapshot, writer: usize, mut possible: RangeInclusive<u64
     let (names, last) = if writer == 0 { (400, "host0399.below") } else { (20, "host0019.below") };
     assert_eq!(said(zone, last), Some(number), "half a change of writer {writer}");
     assert_eq!(zone.name_count(), names + 1);
+    if writer == 1 {
+        assert_eq!(item_said(state), (!number.is_multiple_of(7)).then_some(number), "zone and item of one change");
+    }
     if writer == 0 {
         assert!((0..names).all(|i| said(zone, &format!("host{i:04}.below")) == Some(number)), "half an import");
     }
@@ -149,6 +170,8 @@ pub(crate) fn assert_same(found: &Snapshot, wanted: &Snapshot, context: &str) {
         assert_eq!(found.nodes().count(), wanted.nodes().count(), "{context}");
         assert!(found.nodes().zip(wanted.nodes()).all(|(found, wanted)| found.same(wanted)), "{context}");
     }
+    let items = |state: &Snapshot| state.items().map(|item| (item.key(), item.line())).collect::<Vec<_>>();
+    assert_eq!(items(found), items(wanted), "{context}");
 }
 
 /// Copies a directory, as it is right now.

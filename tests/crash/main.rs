@@ -6,6 +6,7 @@
 //! * [`damage`]: sled, checkpoint and journal deleted, damaged, cut short.
 //! * [`room`]: a disk that is full or read-only.
 //! * [`neighbours`]: a second process, a backup.
+//! * [`earlier`]: what earlier versions wrote.
 //!
 //! `FREEHOLD_CRASH_SECONDS` makes the first two run longer than their ten seconds each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "who cannot go on here should stop")]
@@ -13,6 +14,7 @@
 mod damage;
 #[path = "../kit/disk.rs"]
 mod disk;
+mod earlier;
 mod kill;
 mod kit;
 mod neighbours;

@@ -57,7 +57,7 @@ fn settings(text: &str) -> Settings {
 
 fn snapshot(zones: &[ZoneText]) -> Result<Snapshot, String> {
     let zones = zones.iter().map(read_zone).collect::<Result<Vec<_>, _>>()?;
-    Ok(Snapshot { revision: 1, zones: zones.into_iter().map(Arc::new).collect() })
+    Ok(Snapshot { revision: 1, zones: zones.into_iter().map(Arc::new).collect(), ..Snapshot::default() })
 }
 
 /// Warnings are no obstacle: cases are about zones that are not as they should be.

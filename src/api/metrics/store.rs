@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::page::{Page, family};
-use crate::store::Snapshot;
 use crate::store::stats::{BATCH_SIZE, REASONS, Report, SAVE_TIME};
+use crate::store::{Shelf, Snapshot};
 
 /// Writes them.
 pub(super) fn write(page: &mut Page<'_>, snapshot: &Snapshot, report: &Report) -> fmt::Result {
@@ -15,6 +15,10 @@ pub(super) fn write(page: &mut Page<'_>, snapshot: &Snapshot, report: &Report) -
     page.gauge(family("freehold_store_zones", "Zones that are served."), snapshot.zones.len())?;
     page.gauge(family("freehold_store_names", "Names of all zones together."), snapshot.zones.name_count())?;
     page.gauge(family("freehold_store_records", "Records of all zones together."), snapshot.zones.record_count())?;
+    page.gauges(
+        family("freehold_store_items", "What is kept beside zones: tokens, certificates and their like."),
+        Shelf::ALL.iter().map(|shelf| ([("shelf", shelf.word())], snapshot.item_count(*shelf))),
+    )?;
     changes(page, report)?;
     journal(page, report)?;
     sled(page, report)?;

@@ -75,6 +75,8 @@ table! {
         "There are no records of this name and type, or not with these values."
     NoSuchRevision NOT_FOUND "no-such-revision" "No such revision"
         "The revision is not one of this zone, or so long ago that it was forgotten."
+    NoSuchItem NOT_FOUND "no-such-item" "No such thing"
+        "There is no such thing; perhaps it is gone by now."
     WrongMethod METHOD_NOT_ALLOWED "method" "Method not possible"
         "The path is there, but not for this method; the header `Allow` says for which."
     TooSlow REQUEST_TIMEOUT "too-slow" "The request is too slow"

@@ -215,9 +215,9 @@ async fn change(admin: Arc<Admin>, wish: Wish) -> Result<Response, Problem> {
 
 fn decision(wish: &Arc<Wish>) -> Change {
     let weight = step::weight(&wish.steps);
-    let (apex, wish) = (wish.apex.clone(), Arc::clone(wish));
-    Change::Decide(Decision::new(&apex, weight, move |zone| {
-        let zone = zone.ok_or_else(|| Refused::NoSuchZone(wish.apex.clone()))?;
+    let wish = Arc::clone(wish);
+    Change::Decide(Decision::new(weight, move |now| {
+        let zone = now.zones.get(wish.apex.borrow()).ok_or_else(|| Refused::NoSuchZone(wish.apex.clone()))?;
         wish.conditions.hold(wish.tag(zone))?;
         Ok(Change::EditZone { apex: wish.apex.clone(), edit: step::edit(zone, &wish.steps)? })
     }))

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use crate::store::codec;
-use crate::store::pending::{TouchedNames, TouchedZones};
-use crate::store::snapshot::Snapshot;
+use crate::store::pending::{TouchedNames, TouchedParts};
+use crate::store::snapshot::{ItemKey, Snapshot};
 use crate::wire::{Name, NameRef};
 use crate::zone::{Node, NodeBuilder, Zone};
 
 use super::DiskFault;
 use super::load;
-use super::record::{BLOCKS, MANIFESTS, Manifest, STATE_KEY, State, block_key, damaged, share, zone_key};
+use super::record::{
+    BLOCKS, MANIFESTS, Manifest, STATE_KEY, State, block_key, damaged, item_key, seal, share, zone_key,
+};
 
 /// Octets of a batch. A larger change is written in several, marked as unfinished until the last; one
 /// large batch would cost sled four times its size in memory.
@@ -20,14 +22,17 @@ const BATCH_SIZE: usize = 4 << 20;
 const SPARSE: usize = 4 << 10;
 
 /// Brings the tree from revision `from` to a state; returns the octets of all blocks.
-pub(super) fn fold(db: &sled::Db, from: u64, touched: &TouchedZones, to: &Snapshot) -> Result<u64, DiskFault> {
+pub(super) fn fold(db: &sled::Db, from: u64, touched: &TouchedParts, to: &Snapshot) -> Result<u64, DiskFault> {
     let state = load::state(db)?;
     if state.revision != from {
         return Err(DiskFault::Damaged(format!("it holds revision {}, not {from} as before", state.revision)));
     }
     let mut writer = Writer::new(db, state);
-    for (apex, names) in touched.iter() {
+    for (apex, names) in touched.zones() {
         writer.zone(apex, names, to)?;
+    }
+    for key in touched.items() {
+        writer.item(key, to)?;
     }
     writer.finish(to)
 }
@@ -37,6 +42,9 @@ pub(super) fn write(db: &sled::Db, state: &Snapshot) -> Result<u64, DiskFault> {
     let mut writer = Writer::new(db, State::default());
     for zone in state.zones.iter() {
         writer.zone(&zone.apex().to_name(), &TouchedNames::Whole, state)?;
+    }
+    for item in state.items() {
+        writer.item(&item.key(), state)?;
     }
     writer.finish(state)
 }
@@ -83,6 +91,21 @@ impl<'a> Writer<'a> {
         self.state.octets += manifest.octets;
         self.state.digest = self.state.digest.wrapping_add(share(&key, &value));
         self.insert(&key, value)
+    }
+
+    fn item(&mut self, at: &ItemKey, to: &Snapshot) -> Result<(), DiskFault> {
+        let key = item_key(at);
+        if let Some(old) = self.db.get(&key)? {
+            self.state.take_item(&key, &old);
+        }
+        match to.item(at) {
+            Some(item) => {
+                let value = seal(item.encode()?);
+                self.state.add_item(&key, &value);
+                self.insert(&key, value)
+            }
+            None => self.remove(&key),
+        }
     }
 
     /// Removes all blocks of a zone.
@@ -185,6 +208,10 @@ impl<'a> Writer<'a> {
         self.state.finished = true;
         if self.state.zones != to.zones.len() as u64 {
             return Err(DiskFault::Damaged(format!("{} zones instead of {}", self.state.zones, to.zones.len())));
+        }
+        let items = to.items().count() as u64;
+        if self.state.items != items {
+            return Err(DiskFault::Damaged(format!("{} items instead of {items}", self.state.items)));
         }
         self.batch.insert(&STATE_KEY, self.state.encode());
         self.db.apply_batch(self.batch)?;

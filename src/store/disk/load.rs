@@ -7,7 +7,7 @@ use crate::store::snapshot::Snapshot;
 use crate::zone::{NodeBuilder, Zone};
 
 use super::DiskFault;
-use super::record::{BLOCKS, MANIFESTS, Manifest, STATE_KEY, State, damaged, share, zone_key};
+use super::record::{BLOCKS, ITEMS, MANIFESTS, Manifest, STATE_KEY, State, damaged, read_item, share, zone_key};
 
 /// The state record; [`DiskFault::Unfinished`] if there is none or more was to come.
 pub(super) fn state(db: &sled::Db) -> Result<State, DiskFault> {
@@ -33,10 +33,20 @@ pub(super) fn load(db: &sled::Db) -> Result<Snapshot, DiskFault> {
         counted.digest = counted.digest.wrapping_add(share(&key, &value));
         zones.push(Arc::new(load_zone(db, &manifest)?));
     }
-    if counted != state {
-        return Err(DiskFault::Damaged(format!("{} zones are there, not {} as before", counted.zones, state.zones)));
+    let mut found = Snapshot { revision: state.revision, zones: zones.into_iter().collect(), ..Snapshot::default() };
+    for entry in db.scan_prefix([ITEMS]) {
+        let (key, value) = entry?;
+        counted.add_item(&key, &value);
+        found.put_item(read_item(&key, &value)?);
     }
-    Ok(Snapshot { revision: state.revision, zones: zones.into_iter().collect() })
+    if counted != state {
+        let (found, wanted) = ((counted.zones, counted.items), (state.zones, state.items));
+        return Err(DiskFault::Damaged(format!(
+            "{} zones and {} items are there, not {} and {} as before",
+            found.0, found.1, wanted.0, wanted.1
+        )));
+    }
+    Ok(found)
 }
 
 fn load_zone(db: &sled::Db, manifest: &Manifest) -> Result<Zone, DiskFault> {

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::medium::{self, Medium};
-use super::pending::TouchedZones;
+use super::pending::TouchedParts;
 use super::snapshot::Snapshot;
 
 /// How often to try again when an earlier instance in this process has not let go of its files yet, and how long
@@ -99,7 +99,7 @@ impl Disk {
     }
 
     /// Brings it from revision `from` to this state, durably.
-    pub(super) fn fold(&self, from: u64, touched: &TouchedZones, to: &Snapshot) -> Result<Size, DiskFault> {
+    pub(super) fn fold(&self, from: u64, touched: &TouchedParts, to: &Snapshot) -> Result<Size, DiskFault> {
         let size = self.with_tree(|db| fold::fold(db, from, touched, to))?;
         self.make_durable()?;
         Ok(self.size(size))

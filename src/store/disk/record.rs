@@ -4,6 +4,7 @@
 //! 0                                    → State
 //! 1 · sort key of the apex · 0         → Manifest of the zone
 //! 2 · sort key of the apex · 0 · rest of the sort key of the first name → block
+//! 3 · shelf u8 · key                   → an item, as its shelf writes it, and CRC32C u32
 //! ```
 //!
 //! In a sort key no label is empty, so a zero where a label would begin ends the apex, and zones never mix.
@@ -15,14 +16,17 @@ use siphasher::sip::SipHasher13;
 use crate::wire::{Name, NameRef};
 
 use super::DiskFault;
+use crate::store::codec::Undecodable;
 use crate::store::entry::read_apex;
+use crate::store::snapshot::{Item, ItemKey, Shelf};
 
-/// The version of everything in the tree.
-const SCHEMA: u32 = 1;
+/// The version of everything in the tree. The first knew no items.
+const SCHEMA: u32 = 2;
 
 pub(super) const STATE_KEY: [u8; 1] = [0];
 pub(super) const MANIFESTS: u8 = 1;
 pub(super) const BLOCKS: u8 = 2;
+pub(super) const ITEMS: u8 = 3;
 
 /// The key of a zone in one of the two ranges.
 pub(super) fn zone_key(range: u8, apex: NameRef<'_>) -> Vec<u8> {
@@ -30,6 +34,24 @@ pub(super) fn zone_key(range: u8, apex: NameRef<'_>) -> Vec<u8> {
     apex.write_sort_key(&mut key);
     key.push(0);
     key
+}
+
+/// The key of an item.
+pub(super) fn item_key(at: &ItemKey) -> Vec<u8> {
+    [&[ITEMS, at.shelf.code()], at.key.as_bytes()].concat()
+}
+
+/// The item that lies under a key.
+pub(super) fn read_item(key: &[u8], value: &[u8]) -> Result<Item, DiskFault> {
+    let octets = unseal(value).ok_or_else(|| damaged("an item"))?;
+    let nonsense = |_| DiskFault::Damaged("an item makes no sense, although its checksum is right".to_owned());
+    let [_, code, key @ ..] = key else { return Err(damaged("the key of an item")) };
+    let shelf = Shelf::from_code(*code).ok_or(DiskFault::Newer(u32::from(*code)))?;
+    let at = ItemKey::new(shelf, std::str::from_utf8(key).map_err(|_| damaged("the key of an item"))?);
+    match at.item(octets) {
+        Err(Undecodable::Newer(version)) => Err(DiskFault::Newer(version.into())),
+        item => item.map_err(nonsense),
+    }
 }
 
 /// The key of a block whose first name is this one.
@@ -56,18 +78,35 @@ pub(super) struct State {
     pub(super) revision: u64,
     /// How many zones.
     pub(super) zones: u64,
-    /// Octets of all blocks.
+    /// Octets of all blocks and items.
     pub(super) octets: u64,
-    /// The manifests.
+    /// The manifests and the items.
     pub(super) digest: u64,
     /// False while more than one batch is under way.
     pub(super) finished: bool,
+    /// How many items.
+    pub(super) items: u64,
 }
 
 impl State {
+    /// Counts an item.
+    pub(super) fn add_item(&mut self, key: &[u8], value: &[u8]) {
+        self.items += 1;
+        self.octets += value.len() as u64;
+        self.digest = self.digest.wrapping_add(share(key, value));
+    }
+
+    /// Counts an item no more.
+    pub(super) fn take_item(&mut self, key: &[u8], value: &[u8]) {
+        self.items = self.items.wrapping_sub(1);
+        self.octets = self.octets.wrapping_sub(value.len() as u64);
+        self.digest = self.digest.wrapping_sub(share(key, value));
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut octets = SCHEMA.to_le_bytes().to_vec();
-        for number in [self.revision, self.zones, self.octets, self.digest, u64::from(self.finished)] {
+        let finished = u64::from(self.finished);
+        for number in [self.revision, self.zones, self.octets, self.digest, finished, self.items] {
             octets.extend(number.to_le_bytes());
         }
         seal(octets)
@@ -82,7 +121,9 @@ impl State {
         }
         let mut number = || take(&mut rest).ok_or_else(|| damaged("the state record"));
         let (revision, zones, octets, digest) = (number()?, number()?, number()?, number()?);
-        Ok(Self { revision, zones, octets, digest, finished: number()? == 1 })
+        let finished = number()? == 1;
+        let items = if schema == 1 { 0 } else { number()? };
+        Ok(Self { revision, zones, octets, digest, finished, items })
     }
 }
 
@@ -146,7 +187,7 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(rest.split_off(..8)?.try_into().ok()?))
 }
 
-fn seal(mut octets: Vec<u8>) -> Vec<u8> {
+pub(super) fn seal(mut octets: Vec<u8>) -> Vec<u8> {
     let checksum = crc32c::crc32c(&octets);
     octets.extend(checksum.to_le_bytes());
     octets
@@ -164,8 +205,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_survive(revision: u64, zones: u64, octets: u64, digest: u64, finished: bool) {
-            let state = State { revision, zones, octets, digest, finished };
+        fn records_survive(revision: u64, zones: u64, octets: u64, digest: u64, finished: bool, items: u64) {
+            let state = State { revision, zones, octets, digest, finished, items };
             prop_assert_eq!(State::decode(&state.encode()).unwrap(), state);
             let apex: Name = "example.org".parse().unwrap();
             let manifest = Manifest { apex, names: revision, records: zones, blocks: 7, octets, digest };
@@ -174,7 +215,7 @@ mod tests {
 
         #[test]
         fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = (State::decode(&octets), Manifest::decode(&octets));
+            let _ = (State::decode(&octets), Manifest::decode(&octets), read_item(&octets, &seal(octets.clone())));
             let _ = (State::decode(&seal(octets.clone())), Manifest::decode(&seal(octets)));
         }
     }

@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-pub use event::Event;
+pub use event::{Event, ItemEvent, ZoneEvent};
 pub use undo::{CannotUndo, Since};
 
-use super::entry::{self, SetChange};
+use super::entry::{self, ItemChange, Part, SetChange};
 use super::journal::{self, JournalFault, Mark, Segment, Walk};
 use super::snapshot::Snapshot;
 use crate::wire::NameRef;
@@ -147,19 +147,46 @@ impl History {
     /// One change, with the first of its sets.
     pub fn find(&self, revision: u64) -> Result<Event, HistoryFault> {
         let mut walk = self.at(revision)?;
-        Event::read(revision, &mut walk, None, Keep::ONE).map_err(|error| walk.unreadable(error))?.ok_or_else(|| {
-            HistoryFault::Unreadable { path: self.directory.clone(), reason: "a change without a zone".to_owned() }
-        })
+        let event = Event::read(revision, &mut walk, None, Keep::ONE).map_err(|error| walk.unreadable(error))?;
+        event.map_or_else(|| self.unknown(revision), Ok)
     }
 
-    /// Tells every set of a change, in canonical order, without holding them; an error of `tell` ends it and is the answer.
-    pub fn sets(&self, revision: u64, tell: &mut dyn FnMut(SetChange) -> io::Result<()>) -> io::Result<()> {
+    /// Tells every set of a change of a zone, given in lower case, in canonical order, without holding them; an error of
+    /// `tell` ends it and is the answer.
+    pub fn sets(
+        &self,
+        revision: u64,
+        zone: NameRef<'_>,
+        tell: &mut dyn FnMut(SetChange) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.parts(revision, &mut |_| (), &mut |apex, change| if apex == zone { tell(change) } else { Ok(()) })
+    }
+
+    /// Tells all of a change, part by part.
+    fn parts(
+        &self,
+        revision: u64,
+        tell_item: &mut dyn FnMut(ItemChange),
+        tell_set: &mut dyn FnMut(NameRef<'_>, SetChange) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut walk = self.at(revision).map_err(io::Error::other)?;
-        let head = entry::read(&mut walk)?;
-        while let Some(change) = entry::read_set_change(&mut walk, head.apex.borrow())? {
-            tell(change)?;
+        let mut head = entry::read(&mut walk)?;
+        while let Some(part) = head.next_part(&mut walk)? {
+            match part {
+                Part::Item(item) => tell_item(item),
+                Part::Zone { apex, .. } => {
+                    while let Some(change) = entry::read_set_change(&mut walk, apex.borrow())? {
+                        tell_set(apex.borrow(), change)?;
+                    }
+                }
+            }
         }
         Ok(())
+    }
+
+    fn unknown<T>(&self, revision: u64) -> Result<T, HistoryFault> {
+        let known_from = self.back(None)?.known_from;
+        Err(HistoryFault::Unknown { revision, known_from, newest: self.snapshots.load().revision })
     }
 
     /// Enters a change.

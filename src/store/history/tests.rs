@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::codec::tests::zone;
-use crate::store::{Actor, Change, Refused, Settings, Shape, Store};
+use crate::store::{Actor, Change, EdgeAddresses, Item, Refused, Settings, Shape, Store};
 use crate::wire::{Kind, Name};
 use crate::zone::{Count, Edit, SetData, SetEdit, Zone, difference};
 
@@ -20,7 +20,7 @@ fn apex(name: &str) -> Name {
 
 fn put(store: &Store, name: &str, serial: u32, texts: &[(&str, &str)]) -> u64 {
     store
-        .commit_blocking(Change::PutZone { zone: Arc::new(zone(name, serial, texts)) }, Actor("ann".into()))
+        .commit_blocking(Change::PutZone { zone: Arc::new(zone(name, serial, texts)) }, Actor::new("ann", "socket"))
         .unwrap()
         .revision
 }
@@ -30,7 +30,10 @@ fn text(store: &Store, owner: &str, text: Option<&str>) -> u64 {
     let after = text.map(|text| SetData::new(Kind::TXT, 300, vec![data(text)]));
     let name = Name::parse(owner.as_bytes(), Some(apex("one.example").borrow())).unwrap();
     let edit = Edit { sets: vec![SetEdit { name, kind: Kind::TXT, after }] };
-    store.commit_blocking(Change::EditZone { apex: apex("one.example"), edit }, Actor("bob".into())).unwrap().revision
+    store
+        .commit_blocking(Change::EditZone { apex: apex("one.example"), edit }, Actor::new("bob", "socket"))
+        .unwrap()
+        .revision
 }
 
 fn revisions(page: &Page) -> Vec<u64> {
@@ -44,7 +47,7 @@ fn page(store: &Store, zone: Option<&str>, before: Option<u64>, limit: usize) ->
 
 fn take_back(store: &Store, zone: &str, revision: u64) -> Result<(), CannotUndo> {
     let change = store.history().undo(&apex(zone), revision)?;
-    store.commit_blocking(change, Actor("ann".into())).unwrap();
+    store.commit_blocking(change, Actor::new("ann", "socket")).unwrap();
     Ok(())
 }
 
@@ -67,21 +70,22 @@ fn it_tells_who_when_and_what() {
     let store = open(place.path(), 1 << 20);
     put(&store, "one.example", 7, &[("a", "x")]);
     text(&store, "a", Some("y"));
-    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
+    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor::new("eve", "socket")).unwrap();
     let page = page(&store, None, None, 10);
     assert_eq!((revisions(&page), page.next, page.known_from), (vec![3, 2, 1], None, 1));
     let told: Vec<_> = page
         .events
         .iter()
-        .map(|e| (e.shape, e.actor.0.as_str(), e.serial_before, e.serial_after, e.count, e.set_count))
+        .map(|e| (&e.zones[0], e.actor.to_string()))
+        .map(|(e, actor)| (e.shape, actor, e.serial_before, e.serial_after, e.count, e.set_count))
         .collect();
     let count = |added, altered, removed| Count { added, altered, removed };
     assert_eq!(
         told,
         [
-            (Shape::Delete, "eve", Some(8), None, count(0, 0, 3), 3),
-            (Shape::Alter, "bob", Some(7), Some(8), count(0, 1, 0), 2),
-            (Shape::Create, "ann", None, Some(7), count(3, 0, 0), 3),
+            (Shape::Delete, "eve from socket".into(), Some(8), None, count(0, 0, 3), 3),
+            (Shape::Alter, "bob from socket".into(), Some(7), Some(8), count(0, 1, 0), 2),
+            (Shape::Create, "ann from socket".into(), None, Some(7), count(3, 0, 0), 3),
         ]
     );
     assert!(page.events.iter().all(|event| event.unix_seconds > 1_700_000_000 && event.is_whole()));
@@ -210,19 +214,24 @@ fn a_large_change_gives_counts_and_the_first_of_its_sets() {
     let texts = many(60_000); // several frames
     put(&store, "one.example", 1, &borrowed(&texts));
     let event = store.history().find(1).unwrap();
-    assert_eq!((event.sets.len(), event.set_count, event.count.added), (1_000, 60_002, 60_002));
+    assert_eq!(
+        (event.zones[0].sets.len(), event.zones[0].set_count, event.zones[0].count.added),
+        (1_000, 60_002, 60_002)
+    );
     let event = &page(&store, None, None, 1).events[0];
-    assert_eq!((event.sets.len(), event.set_count, event.is_whole()), (20, 60_002, false));
+    assert_eq!((event.zones[0].sets.len(), event.zones[0].set_count, event.is_whole()), (20, 60_002, false));
     let mut told = 0;
     store
         .history()
-        .sets(1, &mut |set| {
+        .sets(1, apex("one.example").borrow(), &mut |set| {
             told += usize::from(set.before.is_none() && set.after.is_some());
             Ok(())
         })
         .unwrap();
     assert_eq!(told, 60_002);
-    assert!(store.history().sets(1, &mut |_| Err(io::ErrorKind::BrokenPipe.into())).is_err());
+    assert!(
+        store.history().sets(1, apex("one.example").borrow(), &mut |_| Err(io::ErrorKind::BrokenPipe.into())).is_err()
+    );
     assert_eq!(text(&store, "host7", Some("other")), 2); // behind a change of many frames
     assert_eq!(revisions(&page(&store, None, None, 10)), [2, 1]);
 }
@@ -258,7 +267,7 @@ fn an_edit_is_taken_back_and_again() {
     let after = content(&store, "one.example").unwrap();
     assert_eq!((apart(&before, &after), after.serial()), (1, 4));
     take_back(&store, "one.example", 4).unwrap();
-    assert_eq!(page(&store, None, None, 1).events[0].count, Count { added: 0, altered: 1, removed: 0 });
+    assert_eq!(page(&store, None, None, 1).events[0].zones[0].count, Count { added: 0, altered: 1, removed: 0 });
     assert_eq!(store.snapshot().revision, 5);
 }
 
@@ -271,7 +280,7 @@ fn what_was_changed_again_is_not_lost() {
     let refused = |revision| take_back(&store, "one.example", revision).unwrap_err().to_string();
     let edited = text(&store, "a", Some("y"));
     assert_eq!(refused(1), "a.one.example. TXT was changed again since, by revision 3");
-    assert_eq!(refused(2), "revision 2 changed another zone, two.example.");
+    assert_eq!(refused(2), "revision 2 is a change of two.example");
     let again = text(&store, "a", Some("z"));
     assert_eq!(refused(edited), "a.one.example. TXT was changed again since, by revision 4");
     text(&store, "a", Some("y")); // back to what it was: now there is nothing to lose
@@ -282,9 +291,9 @@ fn what_was_changed_again_is_not_lost() {
     // Prepared, and then somebody was faster.
     let change = store.history().undo(&apex("one.example"), 5).unwrap();
     text(&store, "a", Some("faster"));
-    let late = store.commit_blocking(change, Actor("ann".into())).unwrap_err();
+    let late = store.commit_blocking(change, Actor::new("ann", "socket")).unwrap_err();
     assert_eq!(late, Refused::ChangedSince { name: apex("a.one.example"), kind: Kind::TXT });
-    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor("eve".into())).unwrap();
+    store.commit_blocking(Change::DeleteZone { apex: apex("one.example") }, Actor::new("eve", "socket")).unwrap();
     assert_eq!(refused(edited), "one.example. was deleted since, by revision 8");
 }
 
@@ -296,7 +305,7 @@ fn a_zone_that_came_goes_and_one_that_went_comes_back() {
     let whole = content(&store, "one.example").unwrap();
     let taken = store.history().undo(&apex("one.example"), 1).unwrap();
     text(&store, "new", Some("grown"));
-    assert_eq!(store.commit_blocking(taken, Actor("ann".into())).unwrap_err(), Refused::Overtaken);
+    assert_eq!(store.commit_blocking(taken, Actor::new("ann", "socket")).unwrap_err(), Refused::Overtaken);
     let refused = |revision| take_back(&store, "one.example", revision).unwrap_err().to_string();
     assert_eq!(refused(1), "one.example. was changed since it was created, by revision 2");
     text(&store, "new", None);
@@ -351,4 +360,64 @@ proptest! {
         let again = content(&open(place.path(), 1 << 20), "one.example").unwrap();
         prop_assert_eq!(apart(&after, &again), 0);
     }
+}
+
+fn addresses(last: u8) -> Change {
+    Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::new([[192, 0, 2, last].into()], []))))
+}
+
+fn commit(store: &Store, change: Change) -> u64 {
+    store.commit_blocking(change, Actor::new("ann", "")).unwrap().revision
+}
+
+#[test]
+fn a_change_of_several_things_is_told_with_all_of_them() {
+    let place = tempfile::tempdir().unwrap();
+    let store = open(place.path(), 1 << 20);
+    let put = |name| Change::PutZone { zone: Arc::new(zone(name, 7, &[("a", "x")])) };
+    commit(&store, Change::Many(vec![put("one.example"), addresses(1), put("two.example")]));
+    commit(&store, addresses(2));
+    commit(&store, put("three.example"));
+    let all = page(&store, None, None, 10);
+    assert_eq!(revisions(&all), [3, 2, 1]);
+    let zones = |event: &Event| event.zones.iter().map(|part| part.zone.to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        (zones(&all.events[2]), all.events[2].part_count),
+        (vec!["one.example.".into(), "two.example.".into()], 3)
+    );
+    let item = &all.events[1].items[0];
+    let lines = (item.before.as_deref(), item.after.as_deref());
+    assert_eq!((item.shape, lines), (Shape::Alter, (Some("192.0.2.1"), Some("192.0.2.2"))));
+    let of_two = page(&store, Some("two.example"), None, 10);
+    assert_eq!((revisions(&of_two), zones(&of_two.events[0])), (vec![1], vec!["two.example.".into()]));
+    let mut told = 0;
+    let mut count = |set: SetChange| {
+        told += usize::from(set.name.borrow().is_within(apex("two.example").borrow()));
+        Ok(())
+    };
+    store.history().sets(1, apex("two.example").borrow(), &mut count).unwrap();
+    assert_eq!(told, 3);
+}
+
+#[test]
+fn an_undo_takes_back_all_of_a_change() {
+    let place = tempfile::tempdir().unwrap();
+    let store = open(place.path(), 1 << 20);
+    let put = |name, serial, text| Change::PutZone { zone: Arc::new(zone(name, serial, &[("a", text)])) };
+    commit(&store, put("one.example", 1, "x"));
+    commit(&store, Change::Many(vec![put("one.example", 2, "y"), put("two.example", 1, "z")]));
+    assert!(matches!(take_back(&store, "three.example", 2), Err(CannotUndo::OtherZone { revision: 2, .. })));
+    take_back(&store, "two.example", 2).unwrap();
+    assert!(content(&store, "two.example").is_none());
+    assert_eq!(apart(&zone("one.example", 1, &[("a", "x")]), &content(&store, "one.example").unwrap()), 0);
+    take_back(&store, "one.example", 3).unwrap();
+    assert!(content(&store, "two.example").is_some());
+    // One of its zones was changed since: then nothing of it is taken back.
+    commit(&store, put("one.example", 9, "w"));
+    let refused = take_back(&store, "two.example", 4).unwrap_err().to_string();
+    assert_eq!(refused, "a.one.example. TXT was changed again since, by revision 5");
+    // What has its master elsewhere is not taken back.
+    commit(&store, Change::Many(vec![addresses(1), put("two.example", 9, "v")]));
+    let refused = take_back(&store, "two.example", 6).unwrap_err().to_string();
+    assert_eq!(refused, "a change of the addresses edge is not taken back: change the addresses in the settings file");
 }

@@ -1,19 +1,10 @@
-//! What answers: everything Freehold knows at one revision, immutable, shared, swapped whole.
+//! The zones by name; versions share what did not change.
 
 use std::sync::Arc;
 
 use crate::wire::{Hash, Key, Kind, NameRef};
 use crate::zone::Zone;
 use crate::zone::tree::{Iter, Tree};
-
-/// Everything at one revision.
-#[derive(Clone, Default)]
-pub struct Snapshot {
-    /// How many changes have been made since the store was new.
-    pub revision: u64,
-    /// The zones.
-    pub zones: Zones,
-}
 
 /// Zones by name; versions share what did not change.
 #[derive(Clone, Default)]
@@ -105,11 +96,5 @@ impl FromIterator<Arc<Zone>> for Zones {
         let names = zones.iter().map(|zone| zone.name_count()).sum();
         let records = zones.iter().map(|zone| zone.record_count()).sum();
         Self { tree: Tree::from_sorted(zones), depth_max, names, records }
-    }
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot(revision {}, {} zones)", self.revision, self.zones.len())
     }
 }

@@ -1,0 +1,48 @@
+//! The public addresses of this edge: where the names of routes point.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// The public addresses of this edge, as the settings file says them. They lie in the store so that a record that is
+/// derived from them follows from what the store knows and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeAddresses {
+    /// Each once, in order.
+    ipv4: Vec<Ipv4Addr>,
+    /// Each once, in order.
+    ipv6: Vec<Ipv6Addr>,
+}
+
+impl EdgeAddresses {
+    /// The one key on its shelf.
+    pub const KEY: &str = "edge";
+
+    /// These addresses, in any order.
+    pub fn new(ipv4: impl IntoIterator<Item = Ipv4Addr>, ipv6: impl IntoIterator<Item = Ipv6Addr>) -> Self {
+        let (mut ipv4, mut ipv6): (Vec<_>, Vec<_>) = (ipv4.into_iter().collect(), ipv6.into_iter().collect());
+        ipv4.sort_unstable();
+        ipv4.dedup();
+        ipv6.sort_unstable();
+        ipv6.dedup();
+        Self { ipv4, ipv6 }
+    }
+
+    /// The IPv4 addresses, each once, in order.
+    pub fn ipv4(&self) -> &[Ipv4Addr] {
+        &self.ipv4
+    }
+
+    /// The IPv6 addresses, each once, in order.
+    pub fn ipv6(&self) -> &[Ipv6Addr] {
+        &self.ipv6
+    }
+}
+
+impl fmt::Display for EdgeAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.ipv4.iter().map(ToString::to_string).chain(self.ipv6.iter().map(ToString::to_string));
+        f.write_str(&all.collect::<Vec<_>>().join(" "))
+    }
+}
