@@ -1,5 +1,7 @@
 //! Every fixed bound, with its reason. A limit that a user may move is a setting with its default here.
 
+use std::time::Duration;
+
 // ----- Names and messages ---------------------------------------------------------------------------------
 
 /// Octets of a name in wire format (RFC 1035, section 2.3.4).
@@ -22,6 +24,38 @@ pub const ALIAS_CHAIN_MAX: usize = 16;
 /// Octets that the TCP connections of one thread keep for half a query or a client that does not read: 500 of the
 /// largest messages. Beyond it, whoever has been slow for longest is cut.
 pub const TCP_HELD_MAX: usize = 32 << 20;
+
+// ----- Connections to the admin API -----------------------------------------------------------------------
+
+/// Connections over the Unix socket. They have their own share, so that the network never locks out who sits at the
+/// machine.
+pub const ADMIN_SOCKET_CONNECTIONS_MAX: usize = 64;
+/// Connections over TCP, from all clients together: people and scripts, not the public.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// Connections over TCP from one network (an IPv4 address, an IPv6 /64): one client leaves room for the others.
+pub const ADMIN_CONNECTIONS_PER_CLIENT_MAX: usize = 64;
+/// Connections beyond the limits that are told so, at once; the rest is closed without a word.
+pub const ADMIN_REFUSALS_MAX: usize = 16;
+/// What a TLS handshake, and what a request's head, may take.
+pub const ADMIN_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may stay without a request.
+pub const ADMIN_IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a client may send nothing of a body, or take nothing of an answer.
+pub const ADMIN_STALL_TIME_MAX: Duration = Duration::from_secs(30);
+/// Octets of a body that have to arrive in [`ADMIN_STALL_TIME_MAX`], unless it ends: 2.4 kbit/s, less than any line that is
+/// still in use. An octet now and then does not hold a connection.
+pub const ADMIN_BODY_PROGRESS_MIN: usize = 8 << 10;
+/// Octets of a request's head over HTTP/1.1, and of what a connection buffers.
+pub const ADMIN_HEAD_SIZE_MAX: usize = 32 << 10;
+/// Header fields of a request.
+pub const ADMIN_HEADERS_MAX: usize = 64;
+/// Requests at once on one HTTP/2 connection: as many as clients send before they are told how many they may
+/// (RFC 9113, section 6.5.2, recommends no fewer).
+pub const ADMIN_STREAMS_MAX: u32 = 100;
+/// Nested arrays and objects in JSON: the deepest body that means anything has 4.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Names in the admin API's certificate, and so addresses at which it is reached.
+pub const ADMIN_NAMES_MAX: usize = 64;
 
 // ----- Zones ----------------------------------------------------------------------------------------------
 

@@ -9,14 +9,25 @@ use freehold::{cli, daemon};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = cli::complete(|options| find_place(&chosen(options))) {
+        return code;
+    }
     let cli::Arguments { options, command } = cli::Arguments::read();
-    let mut chosen = daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() };
-    if let cli::Command::Serve(serve) = &command {
+    let mut chosen = chosen(&options);
+    if let (cli::Command::Serve(serve), None) = (&command, &options.server) {
         chosen.listen.clone_from(&serve.listen);
+        chosen.admin.clone_from(&serve.admin_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
-    cli::run(&command, &options, &|| match daemon::load(&chosen) {
-        Ok(loaded) => Ok(cli::Place { store: loaded.settings.store, admin: loaded.settings.admin }),
-        Err(bad) => Err(bad.to_string()),
-    })
+    cli::run(&command, &options, &|| find_place(&chosen))
+}
+
+fn chosen(options: &cli::Options) -> daemon::Chosen {
+    let (config, data) = (options.config.clone(), options.data.clone());
+    daemon::Chosen { config, data, ..daemon::Chosen::default() }
+}
+
+fn find_place(chosen: &daemon::Chosen) -> Result<cli::Place, String> {
+    let settings = daemon::load(chosen).map_err(|bad| bad.to_string())?.settings;
+    Ok(cli::Place::Local(cli::Local { store: settings.store, admin: settings.admin }))
 }

@@ -24,27 +24,24 @@
 //! - Afterwards `UPDATE=1 cargo test --lib api::description` writes `docs/openapi.json`, and
 //!   `tests/api/schemathesis` holds the server to it.
 //!
-//! # Two doors
+//! # Doors
 //!
-//! It has two doors, and both lead to the same [`Router`]: the Unix socket of a running server ([`serve`]), and
-//! [`Here`], by which the command line calls it in its own process when no server runs. So there is one way to
-//! change anything, and it is this one.
-//!
-//! Missing so far: tokens, TCP. The socket alone needs no tokens, for the kernel
-//! says who calls.
+//! It has several doors, and all lead to the same [`Router`]: the Unix socket and the TCP addresses of a running server
+//! ([`serve`]), and [`Here`], by which the command line calls it in its own process when no server runs. So there is one
+//! way to change anything, and it is this one.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::{HeaderValue, Method, Uri, header};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::http::{Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -52,6 +49,7 @@ use utoipa_axum::routes;
 
 use crate::dns;
 use crate::store::Store;
+use listen::guard::{self, Hosts};
 use stats::Stats;
 
 mod backup;
@@ -63,14 +61,16 @@ mod event;
 mod extract;
 mod health;
 mod history;
+mod listen;
 mod metrics;
 mod new_zone;
+mod page;
 mod parameter;
 mod problem;
 mod process;
 mod read;
 mod records;
-mod socket;
+mod settings;
 mod stats;
 mod status;
 mod stream;
@@ -79,12 +79,14 @@ mod types;
 mod zone_file;
 mod zones;
 
+pub use caller::Caller;
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use health::{Hindrance, Ready};
-use problem::WrongMethod;
+pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
+use problem::{NoToken, WrongMethod};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
-pub use socket::Socket;
+pub use settings::{HostName, Listen, PORT, Settings};
 pub use types::{
     Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, Saved, SetBody, Status, ZoneChange, ZoneList,
     ZoneSummary, plain,
@@ -93,33 +95,8 @@ pub use zone_file::TEXT_DNS;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
-/// Octets of a zone file, by default: some ten million records.
-const ZONE_FILE_SIZE_MAX: u64 = 1 << 30;
 /// Zone files that lie in memory while they are read, at once.
 const ZONE_FILES_AT_ONCE_MAX: usize = 2;
-
-/// Settings of the admin API: the section `[admin]` of the settings file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// The Unix socket that the command line talks to. Default: `admin.socket` in the data directory.
-    pub socket: Option<PathBuf>,
-    /// The largest zone file that is taken, in octets. Default: 1 GiB.
-    pub zone_file_size_max: u64,
-}
-
-impl Settings {
-    /// Where the socket is when the data directory is this.
-    pub fn socket_in(&self, directory: &Path) -> PathBuf {
-        self.socket.clone().unwrap_or_else(|| directory.join("admin.socket"))
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { socket: None, zone_file_size_max: ZONE_FILE_SIZE_MAX }
-    }
-}
 
 /// What the API has to know of the server that runs around it.
 pub struct Live {
@@ -171,16 +148,23 @@ fn table() -> OpenApiRouter<Arc<Admin>> {
 /// The endpoints with all that stands around each.
 fn router(store: Arc<Store>, settings: Settings, live: Option<Live>) -> Router {
     let (started, started_at, stats) = (Instant::now(), SystemTime::now(), Arc::<Stats>::default());
+    let hosts = Hosts::of(&settings);
     let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
     let admin = Admin { store, settings, live, started, started_at, stats: Arc::clone(&stats), zone_file_turns };
     let admin = Arc::new(admin);
     let (router, _) = table().split_for_parts();
     router
+        .route("/", get(page::root))
+        .route("/v1", get(page::root))
+        .route("/v1/", get(page::get))
+        .route("/problems/{name}", get(page::problem))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
-        .layer(axum::middleware::map_response(guard))
-        .layer(axum::middleware::from_fn_with_state(stats, stats::count))
+        .layer(middleware::from_fn(authenticate))
+        .layer(middleware::from_fn_with_state(hosts, guard::admit))
+        .layer(middleware::map_response(guard::dress))
+        .layer(middleware::from_fn_with_state(stats, stats::count))
         .with_state(admin)
 }
 
@@ -193,12 +177,14 @@ async fn no_method(method: Method, uri: Uri) -> Problem {
     Problem::new(WrongMethod, detail, "the Allow header of this answer says what is")
 }
 
-/// Answers are nobody else's business and never anything but what they say they are.
-async fn guard(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+/// Whoever comes over TCP has to show a token, and there are none.
+async fn authenticate(request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(Caller::Network { .. })) = request.extensions().get() {
+        let detail = "a token is needed".to_owned();
+        let hint = "send Authorization: Bearer, or ask at the Unix socket";
+        return Problem::new(NoToken, detail, hint).into_response();
+    }
+    next.run(request).await
 }
 
 /// Runs what reads much or waits for the disk, off the threads that must not wait.
@@ -206,16 +192,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> +
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| Err(Problem::internal(&fault)))
 }
 
-/// The API of a running server, on its socket, until `stop` is done; then requests under way are finished.
+/// The API of a running server, until `stop` is done; then requests under way are finished.
 pub async fn serve(
-    socket: Socket,
+    doors: Doors,
     store: Arc<Store>,
     settings: Settings,
     live: Live,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router(store, settings, Some(live)).into_make_service_with_connect_info::<caller::Caller>();
-    axum::serve(socket, service).with_graceful_shutdown(stop).await
+    stop: impl Future<Output = ()> + Send,
+) {
+    listen::serve(doors, router(store, settings, Some(live)), stop).await;
 }
 
 /// A request as the command line makes it.
@@ -237,7 +222,7 @@ impl Here {
     /// Answers as a server would, on behalf of the user this process runs as.
     pub async fn answer(&self, question: Question) -> Answer {
         let mut request = question.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(caller::Caller::here()));
+        request.extensions_mut().insert(ConnectInfo(Caller::here()));
         let Ok(response) = self.0.clone().oneshot(request).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }

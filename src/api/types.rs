@@ -52,6 +52,14 @@ pub struct ZoneList {
 
 /// What a change of a zone did, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "zone": "home.example", "changed": true, "dry_run": false, "revision": 7,
+    "serial_before": 2026112101, "serial_after": 2026112102, "added": 0, "altered": 1, "removed": 0,
+    "differences": [
+        {"sign": "-", "record": "www.home.example. 300 IN A 192.0.2.10"},
+        {"sign": "+", "record": "www.home.example. 300 IN A 192.0.2.11"},
+    ],
+})))]
 pub struct ZoneChange {
     /// The name of the zone.
     #[schema(examples("home.example"))]
@@ -163,6 +171,10 @@ pub struct SetBody {
 /// Many changes that happen together or not at all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"changes": [
+    {"action": "delete", "name": "new", "type": "A"},
+    {"action": "put", "name": "new", "type": "CNAME", "ttl": 3600, "values": ["www"]},
+]})))]
 pub struct Patch {
     /// The changes, made one after the other.
     #[schema(min_items = 1)]

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use super::caller::Caller;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
+use super::listen::Stalled;
 use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
@@ -64,7 +65,7 @@ pub(super) async fn get(
 /// of itself: it moves forward whatever the file says. `$INCLUDE` is refused.
 #[utoipa::path(put, path = "/v1/zones/{zone}/file", tag = "Zones", operation_id = "putZoneFile",
     params(ZoneName, DryRun, Conditions),
-    request_body(content = String, content_type = "text/dns", example = json!(EXAMPLE)),
+    request_body(content = String, content_type = "text/dns", description = "The zone file.", example = json!(EXAMPLE)),
     responses(
         (status = 200, description = "The zone is what the file says, and DNS answers it.", body = ZoneChange),
         Stale, BadZone, TooSlow))]
@@ -124,6 +125,9 @@ async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
             let detail = format!("the zone file is larger than {size_max} octets");
             let hint = "raise zone_file_size_max below [admin] in the settings file";
             Err(Problem::new(TooLarge, detail, hint))
+        }
+        Err(fault) if Stalled::caused(&*fault) => {
+            Err(Problem::new(TooSlow, "the zone file did not get on".into(), "send it again"))
         }
         Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
     }

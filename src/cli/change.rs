@@ -1,46 +1,18 @@
-//! Commands that change zones: add, import, delete; and diff, which only says what an import would do.
+//! Zones that are added and deleted; and how any change of a zone is told.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 
-use http_body_util::Full;
 use hyper::Method;
-use hyper::body::Bytes;
-use hyper::header::CONTENT_TYPE;
 
-use super::arguments::{Options, Output, ZoneFile};
-use super::check::{faults, verdict};
+use super::arguments::{Options, Output};
 use super::door::{Door, Place, question, with_json, zone_path};
 use super::json;
 use super::stop::{Exit, Stop};
-use super::terminal::count;
-use super::zone_file::{self, ZoneText};
-use crate::api::{NewZone, Question, TEXT_DNS, ZoneChange, ZoneSummary};
+use super::terminal::{ask, can_ask, count};
+use crate::api::{NewZone, ZoneChange, ZoneSummary};
 use crate::wire::Name;
-use crate::zone::{self, Zone};
 
 pub(super) const DRY_RUN: &str = "dry_run=1";
-
-/// `freehold zone import FILE`
-pub(super) async fn import(place: &Place, file: &ZoneFile, dry_run: bool, options: &Options) -> Result<Exit, Stop> {
-    let (change, exit) = put(place, file, dry_run, options).await?;
-    match options.output {
-        Output::Json => json(&change)?,
-        Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
-    }
-    Ok(exit)
-}
-
-/// `freehold zone diff FILE`
-pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
-    let (change, _) = put(place, file, true, options).await?;
-    if options.output == Output::Json {
-        json(&change)?;
-        return Ok(Exit::Done);
-    }
-    differences(&change, options)?;
-    writeln!(io::stderr(), "{}", summary(&change))?;
-    Ok(Exit::Done)
-}
 
 /// Each record that goes or comes, a line.
 pub(super) fn differences(change: &ZoneChange, options: &Options) -> io::Result<()> {
@@ -61,7 +33,7 @@ pub(super) async fn add(
     options: &Options,
 ) -> Result<Exit, Stop> {
     let question = question(Method::PUT, &zone_path(zone, ""), if dry_run { DRY_RUN } else { "" })?;
-    let mut door = Door::open(place, true).await?;
+    let mut door = Door::open(place, !dry_run).await?;
     let change: ZoneChange = door.ask_json(with_json(question, new)?).await?;
     door.close().await?;
     match options.output {
@@ -100,39 +72,6 @@ impl Colours {
     }
 }
 
-/// Checks the file here, where its lines can be shown and its includes read, then sends it.
-async fn put(place: &Place, file: &ZoneFile, dry_run: bool, options: &Options) -> Result<(ZoneChange, Exit), Stop> {
-    let ZoneText { checked, whole } = zone_file::read(&file.file, file.origin.clone())?;
-    let colour = options.color.on(&io::stderr());
-    write!(io::stderr(), "{}", faults(&checked, colour))?;
-    let Some(zone) = checked.zone.clone() else {
-        write!(io::stderr(), "{}", verdict(&checked))?;
-        return Err(Stop::told(Exit::Failed));
-    };
-    let text = match whole {
-        Some(text) => Bytes::from_owner(text),
-        None => printed(&zone)?.into(),
-    };
-    let path = zone_path(&zone.apex().to_name(), "/file");
-    let question = with_zone_file(question(Method::PUT, &path, if dry_run { DRY_RUN } else { "" })?, text);
-    let mut door = Door::open(place, true).await?;
-    let change = door.ask_json(question).await?;
-    door.close().await?;
-    Ok((change, if checked.faults.is_empty() { Exit::Done } else { Exit::Warnings }))
-}
-
-fn with_zone_file(mut question: Question, text: Bytes) -> Question {
-    question.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(TEXT_DNS));
-    question.map(|_| Full::new(text))
-}
-
-/// The zone as one text, for a file that includes others: the server reads no files for a client.
-fn printed(zone: &Zone) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    zone::print::zone(zone, &mut text)?;
-    Ok(text)
-}
-
 /// What a change did, in one line.
 pub(super) fn summary(change: &ZoneChange) -> String {
     let ZoneChange { zone, added, altered, removed, .. } = change;
@@ -162,7 +101,7 @@ pub(super) async fn delete(place: &Place, zone: &Name, consent: Consent, options
     let path = zone_path(zone, "");
     if !consent.yes && !consent.dry_run {
         let summary: ZoneSummary = door.ask_json(question(Method::GET, &path, "")?).await?;
-        ask(&summary)?;
+        confirm(&summary)?;
     }
     let query = if consent.dry_run { DRY_RUN } else { "" };
     let change: ZoneChange = door.ask_json(question(Method::DELETE, &path, query)?).await?;
@@ -174,16 +113,13 @@ pub(super) async fn delete(place: &Place, zone: &Name, consent: Consent, options
     Ok(Exit::Done)
 }
 
-fn ask(zone: &ZoneSummary) -> Result<(), Stop> {
-    if !io::stdin().is_terminal() {
+fn confirm(zone: &ZoneSummary) -> Result<(), Stop> {
+    if !can_ask() {
         let message = format!("{} would be deleted, and there is no terminal to ask at", zone.name);
         return Err(Stop::new(Exit::Usage, message, "add --yes if you mean it"));
     }
-    write!(io::stderr(), "Delete {} and its {}? [y/N] ", zone.name, count(zone.records, "record"))?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
+    match ask(&format!("Delete {} and its {}? [y/N]", zone.name, count(zone.records, "record")))?.as_str() {
+        "y" | "yes" => Ok(()),
         _ => Err(Stop::failed("nothing was deleted", "")),
     }
 }

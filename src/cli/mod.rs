@@ -1,5 +1,5 @@
-//! The command line: each command a thin client of the admin API, except what needs no server: `zone check` and
-//! `restore`. (`serve` is the daemon's.)
+//! The command line: each command a thin client of the admin API, except what needs no server: `zone check`, `restore`,
+//! `completions` and `man`. (`serve` is the daemon's.)
 //!
 //! Results go to standard output, everything else to standard error, so that pipes hold results only.
 
@@ -10,19 +10,28 @@ mod arguments;
 mod backup;
 mod change;
 mod check;
+mod complete;
 mod door;
+mod edit;
 mod history;
+mod import;
+mod manual;
 mod read;
 mod record;
+mod remote;
 mod save;
 mod status;
 mod stop;
 mod terminal;
 mod zone_file;
 
-pub use arguments::{Arguments, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Zone, ZoneFile};
+pub use arguments::{
+    Arguments, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Shell, Zone, ZoneFile, ZoneFiles,
+};
 pub use check::import_check;
-pub use door::Place;
+pub use complete::{FindPlaceFor, complete};
+pub use door::{Local, Place};
+pub use remote::Remote;
 pub use terminal::table;
 
 use crate::api::NewZone;
@@ -44,30 +53,67 @@ pub fn run(command: &Command, options: &Options, find_place: FindPlace<'_>) -> E
 }
 
 fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Result<Exit, Stop> {
-    if let Command::Zone(Zone::Check(file)) = command {
-        return check::check(file, options);
+    if let (Some(name), true) = (stays_here(command), options.server.is_some()) {
+        return Err(door::stays_here(name, "and --server is said"));
     }
+    let find_place: FindPlace<'_> = &|| {
+        let place = place(options, find_place)?;
+        if let Place::Remote(remote) = &place {
+            let _ = remote.warn();
+        }
+        Ok(place)
+    };
+    match command {
+        Command::Zone(Zone::Check(files)) => check::check(files, options),
+        Command::Completions { shell } => complete::script(*shell),
+        Command::Man { command, directory } => manual::man(command, directory.as_deref()),
+        Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
+        Command::Status => at_place(find_place, async |place| status::status(place, options).await),
+        Command::Log(past) => at_place(find_place, async |place| history::list(place, None, past, options).await),
+        Command::Backup { file } => at_place(find_place, async |place| backup::backup(place, file, options).await),
+        Command::Restore { file, dry_run } => {
+            at_place(find_place, async |place| backup::restore(place, file, *dry_run, options).await)
+        }
+        Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
+        Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+    }
+}
+
+/// The server somewhere else that is named, or else what is here.
+fn place(options: &Options, here: FindPlace<'_>) -> Result<Place, String> {
+    match Remote::chosen(options) {
+        Ok(Some(remote)) => Ok(Place::Remote(remote)),
+        Ok(None) => here(),
+        Err(stop) => Err(stop.to_string()),
+    }
+}
+
+/// What a command is called that needs no server, or must not have one.
+fn stays_here(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Serve(_) => Some("serve"),
+        Command::Restore { .. } => Some("restore"),
+        Command::Zone(Zone::Check(_)) => Some("zone check"),
+        Command::Status | Command::Log(_) | Command::Backup { .. } | Command::Zone(_) | Command::Record(_) => None,
+        Command::Completions { .. } | Command::Man { .. } => None,
+    }
+}
+
+fn at_place(find_place: FindPlace<'_>, command: impl AsyncFnOnce(&Place) -> Result<Exit, Stop>) -> Result<Exit, Stop> {
     let place = find_place().map_err(|shown| {
         let _ = write!(io::stderr(), "{shown}");
         Stop::told(Exit::Usage)
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
-            Command::Status => status::status(&place, options).await,
-            Command::Log(past) => history::list(&place, None, past, options).await,
-            Command::Backup { file } => backup::backup(&place, file).await,
-            Command::Restore { file } => backup::restore(&place, file).await,
-            Command::Zone(command) => zone(&place, command, options).await,
-            Command::Record(command) => record(&place, command, options).await,
-        }
-    })
+    let ended = runtime.block_on(command(&place));
+    // A question at the terminal may still wait for its answer.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn zone(place: &Place, command: &Zone, options: &Options) -> Result<Exit, Stop> {
     match command {
-        Zone::Check(file) => check::check(file, options),
+        Zone::Check(files) => check::check(files, options),
         Zone::List => read::list(place, options).await,
         Zone::Add { zone, name_servers, email, dry_run } => {
             let name_servers = name_servers.iter().map(ToString::to_string).collect();
@@ -75,8 +121,11 @@ async fn zone(place: &Place, command: &Zone, options: &Options) -> Result<Exit, 
             change::add(place, zone, &new, *dry_run, options).await
         }
         Zone::Export { zone, file } => read::export(place, zone, file.as_deref()).await,
-        Zone::Import { file, dry_run } => change::import(place, file, *dry_run, options).await,
-        Zone::Diff(file) => change::diff(place, file, options).await,
+        Zone::Import { files, dry_run } => import::import(place, files, *dry_run, options).await,
+        Zone::Edit { zone, yes, dry_run } => {
+            edit::edit(place, zone, change::Consent { yes: *yes, dry_run: *dry_run }, options).await
+        }
+        Zone::Diff(file) => import::diff(place, file, options).await,
         Zone::History { zone, revision: None, past } => history::list(place, Some(zone), past, options).await,
         Zone::History { zone, revision: Some(revision), .. } => history::show(place, zone, *revision, options).await,
         Zone::Undo { zone, revision, dry_run } => history::undo(place, zone, *revision, *dry_run, options).await,

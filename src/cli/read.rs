@@ -10,7 +10,7 @@ use super::door::{Door, Place, question, zone_path};
 use super::json;
 use super::save::save;
 use super::stop::{Exit, Stop};
-use super::terminal::table;
+use super::terminal::{Progress, table};
 use crate::api::ZoneList;
 use crate::wire::Name;
 
@@ -40,7 +40,9 @@ pub(super) async fn list(place: &Place, options: &Options) -> Result<Exit, Stop>
 pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
     let answer = door.ask(question(Method::GET, &zone_path(zone, "/file"), "")?).await?;
-    save(answer, file.unwrap_or(Path::new("-"))).await?;
+    let progress = Progress::new();
+    progress.begin("export", 0);
+    save(answer, file.unwrap_or(Path::new("-")), &progress).await?;
     door.close().await?;
     Ok(Exit::Done)
 }

@@ -1,30 +1,36 @@
 //! An answer goes to a file: whole, or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt;
 
 use super::stop::Stop;
+use super::terminal::Progress;
 use crate::api::{Answer, system_reason};
 
-/// Writes the body of an answer to `path`, or to standard output for `-`. A file appears, or changes, only when all
-/// of it is on the disk.
-pub(super) async fn save(answer: Answer, path: &Path) -> Result<(), Stop> {
+/// Writes the body of an answer to `path`, or to standard output for `-`; how many octets. A file appears, or changes,
+/// only when all of it is on the disk.
+pub(super) async fn save(answer: Answer, path: &Path, progress: &Progress) -> Result<u64, Stop> {
     if path == Path::new("-") {
+        if io::stdout().is_terminal() {
+            progress.clear(); // what comes is progress enough
+        }
         let mut out = io::stdout().lock();
-        copy(answer, &mut out).await?;
-        return Ok(out.flush()?);
+        let octets = copy(answer, &mut out, progress).await?;
+        out.flush()?;
+        return Ok(octets);
     }
     let part = Part::new(path);
     let unwritable = |fault: io::Error| Stop::file("write", path, &fault);
     let mut file = File::create_new(&part.0).map_err(unwritable)?;
-    copy(answer, &mut file).await.map_err(|fault| match fault {
+    let octets = copy(answer, &mut file, progress).await.map_err(|fault| match fault {
         Copy::Write(fault) => unwritable(fault),
         Copy::Read(_) => fault.into(),
     })?;
-    file.sync_all().and_then(|()| fs::rename(&part.0, path)).map_err(unwritable)
+    file.sync_all().and_then(|()| fs::rename(&part.0, path)).map_err(unwritable)?;
+    Ok(octets)
 }
 
 /// The file under its name for the time being; what is left of it goes when it is dropped.
@@ -62,12 +68,14 @@ impl From<Copy> for Stop {
     }
 }
 
-async fn copy(answer: Answer, out: &mut dyn Write) -> Result<(), Copy> {
-    let mut body = answer.into_body();
+async fn copy(answer: Answer, out: &mut dyn Write, progress: &Progress) -> Result<u64, Copy> {
+    let (mut body, mut octets) = (answer.into_body(), 0);
     while let Some(frame) = body.frame().await {
         if let Ok(chunk) = frame.map_err(Copy::Read)?.into_data() {
             out.write_all(&chunk).map_err(Copy::Write)?;
+            octets += chunk.len();
+            progress.at(octets);
         }
     }
-    Ok(())
+    Ok(octets as u64)
 }

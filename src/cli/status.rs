@@ -13,12 +13,11 @@ use crate::api::{Saved, Status};
 
 /// `freehold status`
 pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Stop> {
-    let mut door = Door::open(place, false).await?;
-    if let Door::Here(..) = door {
-        door.close().await?;
-        let message = format!("no server runs on the data directory {}", place.store.directory.display());
+    let Some(mut door) = Door::running(place).await? else {
+        let directory = &place.local("status")?.store.directory;
+        let message = format!("no server runs on the data directory {}", directory.display());
         return Err(Stop::new(Exit::Unreachable, message, "start it with `freehold serve`"));
-    }
+    };
     let status: Status = door.ask_json(question(Method::GET, "/v1/status", "")?).await?;
     if options.output == Output::Json {
         json(&status)?;

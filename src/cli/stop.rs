@@ -7,17 +7,17 @@ use std::process::ExitCode;
 
 use crate::api::{Problem, system_reason};
 
-/// How a command can end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a command can end, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Exit {
     /// What was asked is done.
     Done,
+    /// It is done, and somebody should look at the warnings.
+    Warnings,
     /// It is not done.
     Failed,
     /// The command line or the settings make no sense.
     Usage,
-    /// It is done, and somebody should look at the warnings.
-    Warnings,
     /// The server cannot be reached.
     Unreachable,
 }
@@ -26,9 +26,9 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
+            Exit::Warnings => 3,
             Exit::Failed => 1,
             Exit::Usage => 2,
-            Exit::Warnings => 3,
             Exit::Unreachable => 5,
         })
     }
@@ -47,14 +47,16 @@ const FILE_CURES: [(io::ErrorKind, &str); 4] = [
 pub(super) struct Stop {
     pub(super) exit: Exit,
     /// What is wrong; empty if it was said already.
-    message: String,
+    pub(super) message: String,
     /// What to do next.
-    cure: String,
+    pub(super) cure: String,
+    /// The HTTP status, if the server refused.
+    pub(super) status: Option<u16>,
 }
 
 impl Stop {
     pub(super) fn new(exit: Exit, message: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), cure: cure.into() }
+        Self { exit, message: message.into(), cure: cure.into(), status: None }
     }
 
     /// Exit code 1.
@@ -81,7 +83,7 @@ impl Stop {
             let line = fault.line.map(|line| format!("line {line}: ")).unwrap_or_default();
             message += &format!("\n  {}: {line}{}: {}", fault.severity, fault.message, fault.cure);
         }
-        Self::failed(message, problem.hint.clone())
+        Self { status: Some(problem.status), ..Self::failed(message, problem.hint.clone()) }
     }
 
     /// A file that could not be read or written.

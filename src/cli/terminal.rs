@@ -1,7 +1,10 @@
 //! How results look: tables, numbers, colour, progress.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::arguments::Color;
@@ -42,47 +45,129 @@ pub fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> io::Re
     Ok(())
 }
 
+/// Whether somebody can be asked.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks, and reads the answer: what was typed, in lower case; nothing if the terminal is closed.
+pub(super) fn ask(question: &str) -> io::Result<String> {
+    write!(io::stderr(), "{question} ")?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        writeln!(io::stderr())?;
+    }
+    Ok(answer.trim().to_lowercase())
+}
+
 /// `1 name`, `2 names`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Progress of a long reading, on standard error if that is a terminal; it takes itself away.
+/// Progress of what takes long: a line on standard error, if that is a terminal, once a second has gone by. It takes
+/// itself away.
+///
+/// A thread draws it, so that work that cannot tell how far it is shows the seconds all the same.
 pub(super) struct Progress {
-    deed: &'static str,
+    shared: Arc<Shared>,
+    drawing: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    done: AtomicUsize,
+    line: Mutex<Line>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Line {
+    deed: String,
+    /// Octets that are done when the deed is; 0 if nobody knows.
     whole: usize,
-    started: Instant,
-    drawn: Option<Instant>,
-    wanted: bool,
+    drawn: bool,
+    ended: bool,
 }
 
 impl Progress {
-    /// Progress towards `whole` octets.
-    pub(super) fn new(deed: &'static str, whole: usize) -> Self {
-        Self { deed, whole, started: Instant::now(), drawn: None, wanted: io::stderr().is_terminal() }
+    /// Nothing is shown before the first [`Progress::begin`].
+    pub(super) fn new() -> Self {
+        let shared = Arc::new(Shared::default());
+        let drawing = io::stderr().is_terminal().then(|| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.draw())
+        });
+        Self { shared, drawing }
+    }
+
+    /// From here on this is done, with so many octets before it; 0 if nobody knows.
+    pub(super) fn begin(&self, deed: impl Into<String>, whole: usize) {
+        let mut line = self.shared.line();
+        self.shared.done.store(0, Ordering::Relaxed);
+        (line.deed, line.whole) = (deed.into(), whole);
     }
 
     /// So many octets are done.
-    pub(super) fn at(&mut self, octets: usize) {
-        let now = Instant::now();
-        if !self.wanted
-            || now - self.started < PROGRESS_AFTER
-            || self.drawn.is_some_and(|drawn| now - drawn < PROGRESS_EVERY)
-        {
-            return;
-        }
-        self.drawn = Some(now);
-        let percent = (octets.min(self.whole) * 100).checked_div(self.whole).unwrap_or(100);
-        // A terminal that takes no more is no reason to stop reading.
-        let _ = write!(io::stderr(), "\r{} {percent:>3} % of {} MB\x1b[K", self.deed, self.whole / 1_000_000);
+    pub(super) fn at(&self, octets: usize) {
+        self.shared.done.store(octets, Ordering::Relaxed);
+    }
+
+    /// Makes room for something that is said; to be called before it.
+    pub(super) fn clear(&self) {
+        let mut line = self.shared.line();
+        line.deed.clear();
+        self.shared.erase(&mut line);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.drawn.is_some() {
+        self.clear();
+        self.shared.line().ended = true;
+        self.shared.ended.notify_one();
+        if let Some(drawing) = self.drawing.take() {
+            let _ = drawing.join(); // it only draws
+        }
+    }
+}
+
+impl Shared {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draw(&self) {
+        let (started, mut wait, mut line) = (Instant::now(), PROGRESS_AFTER, self.line());
+        loop {
+            let waited = self.ended.wait_timeout_while(line, wait, |line| !line.ended);
+            (line, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if line.ended {
+                return;
+            }
+            wait = PROGRESS_EVERY;
+            if !line.deed.is_empty() {
+                let text = progress(&line.deed, self.done.load(Ordering::Relaxed), line.whole, started.elapsed());
+                // A terminal that takes no more is no reason to stop the work.
+                let _ = write!(io::stderr(), "\r{text}\x1b[K");
+                line.drawn = true;
+            }
+        }
+    }
+
+    fn erase(&self, line: &mut Line) {
+        if std::mem::take(&mut line.drawn) {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
+    }
+}
+
+fn progress(deed: &str, done: usize, whole: usize, time: Duration) -> String {
+    let megabytes = |octets: usize| format!("{}.{} MB", octets / 1_000_000, octets / 100_000 % 10);
+    match (done.min(whole) * 100).checked_div(whole) {
+        Some(percent) => format!("{deed}: {percent} % of {}", megabytes(whole)),
+        None if done > 0 => format!("{deed}: {}", megabytes(done)),
+        None => format!("{deed}: {} s", time.as_secs()),
     }
 }
 
@@ -97,6 +182,14 @@ mod tests {
         table(&mut out, &["ZONE", "NAMES"], &[row("home.example", "31"), row("é.example", "123456")]).unwrap();
         let expected = "ZONE           NAMES\nhome.example      31\né.example     123456\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn progress_tells_what_is_known() {
+        let after = Duration::from_secs(3);
+        assert_eq!(progress("reading a.zone", 25_000_000, 50_000_000, after), "reading a.zone: 50 % of 50.0 MB");
+        assert_eq!(progress("backup", 1_250_000, 0, after), "backup: 1.2 MB");
+        assert_eq!(progress("checking a.zone", 0, 0, after), "checking a.zone: 3 s");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::stop::Stop;
+use super::arguments::ZoneFiles;
+use super::stop::{Exit, Stop};
 use super::terminal::Progress;
 use crate::api::Checked;
 use crate::wire::Name;
@@ -22,14 +23,15 @@ pub(super) struct ZoneText {
 
 /// As [`read`], where nobody needs the text afterwards: it leaves the memory before the zone is built, and is read
 /// again where there are faults to show.
-pub(super) fn check(path: &Path, origin: Option<Name>) -> Result<Checked, Stop> {
-    let (mut reading, text) = read_text(path, origin)?;
+pub(super) fn check(path: &Path, origin: Option<Name>, progress: &Progress) -> Result<Checked, Stop> {
+    let (mut reading, text) = read_text(path, origin, progress)?;
     drop(text);
     let again = path != Path::new("-") && reading.faults.is_empty();
     if again {
         reading.files.iter_mut().for_each(|file| file.text = Arc::new([]));
     }
     let mut checked = Checked::of(reading);
+    progress.clear();
     if again && !checked.faults.is_empty() {
         for file in &mut checked.files {
             let path = Path::new(&*file.label);
@@ -41,13 +43,15 @@ pub(super) fn check(path: &Path, origin: Option<Name>) -> Result<Checked, Stop> 
 
 /// Reads a file, or standard input for `-`, and all that it includes. The zone's name comes from `origin`, from the
 /// text, or from the file's name, in this order.
-pub(super) fn read(path: &Path, origin: Option<Name>) -> Result<ZoneText, Stop> {
-    let (reading, text) = read_text(path, origin)?;
+pub(super) fn read(path: &Path, origin: Option<Name>, progress: &Progress) -> Result<ZoneText, Stop> {
+    let (reading, text) = read_text(path, origin, progress)?;
     let whole = (reading.files.len() == 1).then_some(text);
-    Ok(ZoneText { checked: Checked::of(reading), whole })
+    let checked = Checked::of(reading);
+    progress.clear();
+    Ok(ZoneText { checked, whole })
 }
 
-fn read_text(path: &Path, origin: Option<Name>) -> Result<(Reading, Arc<[u8]>), Stop> {
+fn read_text(path: &Path, origin: Option<Name>, progress: &Progress) -> Result<(Reading, Arc<[u8]>), Stop> {
     let text: Arc<[u8]> = if path == Path::new("-") {
         let mut text = Vec::new();
         io::stdin().read_to_end(&mut text).map_err(|fault| Stop::file("read", path, &fault))?;
@@ -56,10 +60,40 @@ fn read_text(path: &Path, origin: Option<Name>) -> Result<(Reading, Arc<[u8]>), 
         fs::read(path).map_err(|fault| Stop::file("read", path, &fault))?.into()
     };
     let origin = origin.or_else(|| origin_of(path, &text));
-    let mut progress = Progress::new("reading", text.len());
     let label = path.to_string_lossy();
+    progress.begin(format!("reading {label}"), text.len());
     let reading = text::read(Arc::clone(&text), &label, origin, &mut include, &mut |octets| progress.at(octets));
+    progress.begin(format!("checking {label}"), 0);
     Ok((reading, text))
+}
+
+/// The files that are meant: a directory stands for every file in it that ends in `.zone`, in order.
+pub(super) fn expand(files: &ZoneFiles) -> Result<Vec<PathBuf>, Stop> {
+    let mut paths = Vec::new();
+    for path in &files.files {
+        match path.is_dir() {
+            true => paths.extend(zone_files_of(path)?),
+            false => paths.push(path.clone()),
+        }
+    }
+    if let (Some(_), 2..) = (&files.origin, paths.len()) {
+        let message = format!("--origin names one zone, and there are {} files", paths.len());
+        return Err(Stop::new(Exit::Usage, message, "give one file, or leave --origin out"));
+    }
+    Ok(paths)
+}
+
+fn zone_files_of(directory: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let unreadable = |fault: io::Error| Stop::file("read", directory, &fault);
+    let entries = fs::read_dir(directory).map_err(unreadable)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unreadable)?;
+    paths.retain(|path| path.extension().is_some_and(|end| end == "zone") && path.is_file());
+    paths.sort();
+    if paths.is_empty() {
+        let message = format!("no file in {} ends in .zone", directory.display());
+        return Err(Stop::failed(message, "name the files, or rename them"));
+    }
+    Ok(paths)
 }
 
 /// A file that another includes; a relative path starts at the file that names it, not where the command runs.
@@ -105,7 +139,7 @@ mod tests {
         let path = directory.path().join("example.org.zone");
         let text = "@ 60 SOA ns.example.net. h 1 2 3 4 5\n@ 60 NS ns.example.net.\n$INCLUDE parts/mail\n";
         fs::write(&path, text).unwrap();
-        let read = read(&path, None).unwrap();
+        let read = read(&path, None, &Progress::new()).unwrap();
         assert_eq!(read.checked.zone.unwrap().record_count(), 3);
         assert!(read.whole.is_none());
     }

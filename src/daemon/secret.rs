@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::store::as_owner;
+
 const SIZE: usize = 16;
 const FILE: &str = "cookie.secret";
 
@@ -23,7 +25,7 @@ pub(super) fn cookie_secret(directory: &Path) -> io::Result<[u8; SIZE]> {
     }
     let mut secret = [0; SIZE];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    if let Err(fault) = keep(&path, &secret) {
+    if let Err(fault) = as_owner(directory, || keep(&path, &secret)).flatten() {
         tracing::warn!(file = %path.display(), %fault, "cannot be written; cookies end with this run");
     }
     Ok(secret)

@@ -27,6 +27,7 @@ use super::fault::{OpenFault, plain};
 use super::journal::Journal;
 use super::lock::Lock;
 use super::medium::{self, Medium};
+use super::owner::as_owner;
 use super::snapshot::{Item, ItemKey, Snapshot};
 
 const MAGIC: &[u8; 8] = b"FHOLDBAK";
@@ -242,23 +243,31 @@ impl OpenZone {
 
 // ----- Restoring --------------------------------------------------------------------------------------------
 
-/// Makes a data directory of a backup. The whole file is verified before anything is written, and a directory that
-/// holds anything is refused.
-pub fn restore(file: &Path, directory: &Path) -> Result<Snapshot, OpenFault> {
+/// Reads a whole backup, and verifies all of it.
+pub fn inspect(file: &Path) -> Result<Snapshot, OpenFault> {
     let input = File::open(file).map_err(OpenFault::io("read", file))?;
-    let snapshot = read(input).map_err(|fault| match fault {
+    read(input).map_err(|fault| match fault {
         Unsound::Io(error) => OpenFault::io("read", file)(error),
         Unsound::Newer(version) => OpenFault::Newer { path: file.to_owned(), version },
         Unsound::Damaged(reason) => {
             OpenFault::Damaged { path: file.to_owned(), reason, cure: "use another backup".to_owned() }
         }
-    })?;
-    medium::create_directory(directory).map_err(OpenFault::io("create", directory))?;
-    if fs::read_dir(directory).map_err(OpenFault::io("read", directory))?.next().is_some() {
-        return Err(OpenFault::NotEmpty { directory: directory.to_owned() });
-    }
-    let _lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
-    fill(&snapshot, directory).map_err(OpenFault::io("write", directory))?;
+    })
+}
+
+/// Makes a data directory of a backup. The whole file is verified before anything is written, and a directory that
+/// holds anything is refused.
+pub fn restore(file: &Path, directory: &Path) -> Result<Snapshot, OpenFault> {
+    let snapshot = inspect(file)?;
+    let restore = || {
+        medium::create_directory(directory).map_err(OpenFault::io("create", directory))?;
+        if fs::read_dir(directory).map_err(OpenFault::io("read", directory))?.next().is_some() {
+            return Err(OpenFault::NotEmpty { directory: directory.to_owned() });
+        }
+        let _lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+        fill(&snapshot, directory).map_err(OpenFault::io("write", directory))
+    };
+    as_owner(directory, restore).map_err(OpenFault::io("work as the owner of", directory))??;
     Ok(snapshot)
 }
 

@@ -99,7 +99,7 @@ impl std::error::Error for OpenFault {
 pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
+        Some(end) => text[..end].to_lowercase(),
         None => text,
     }
 }

@@ -30,6 +30,7 @@ mod journal;
 mod lock;
 mod medium;
 mod open;
+mod owner;
 mod pending;
 mod reaper;
 mod replay;
@@ -45,7 +46,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
@@ -54,6 +55,7 @@ pub use entry::{SetChange, Shape};
 pub use fault::{OpenFault, Refused};
 pub use history::{CannotUndo, Event, History, HistoryFault, ItemEvent, Page, Since, Wanted, ZoneEvent};
 pub use medium::{Step, Witness};
+pub use owner::as_owner;
 pub use settings::Settings;
 pub use snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 pub use undo::Undo;
@@ -74,6 +76,7 @@ const STOP_RETRY_AFTER: Duration = Duration::from_millis(1);
 /// The open store. It is closed when it is dropped.
 pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    revisions: watch::Receiver<u64>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     stats: Arc<Stats>,
@@ -100,11 +103,15 @@ impl Store {
     }
 
     fn open_on(settings: &Settings, medium: Medium) -> Result<Self, OpenFault> {
-        open::prepare(&settings.directory)?;
-        let lock = Lock::take(&settings.directory).map_err(|refused| refused.fault(&settings.directory))?;
-        let disk = Disk::new(settings.directory.join("sled"), medium.clone(), settings.sled_cache_size);
-        let opened = open::open(settings, &medium, &disk)?;
-        Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", &settings.directory))
+        let directory = &settings.directory;
+        let open = || {
+            open::prepare(directory)?;
+            let lock = Lock::take(directory).map_err(|refused| refused.fault(directory))?;
+            let disk = Disk::new(directory.join("sled"), medium.clone(), settings.sled_cache_size);
+            let opened = open::open(settings, &medium, &disk)?;
+            Self::run(settings, medium, disk, opened, lock).map_err(OpenFault::io("start threads for", directory))
+        };
+        as_owner(directory, open).map_err(OpenFault::io("work as the owner of", directory))?
     }
 
     fn run(settings: &Settings, medium: Medium, disk: Disk, opened: Opened, lock: Lock) -> io::Result<Self> {
@@ -134,9 +141,11 @@ impl Store {
             retry_at: None,
             stats: stats.clone(),
         };
+        let (publish, revisions) = watch::channel(snapshots.load().revision);
         let writer = Writer {
             journal,
             snapshots: snapshots.clone(),
+            revisions: publish,
             shared: shared.clone(),
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
@@ -145,7 +154,7 @@ impl Store {
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, queue, shared, stats, history, running: Mutex::new(Some(running)) })
+        Ok(Self { snapshots, revisions, queue, shared, stats, history, running: Mutex::new(Some(running)) })
     }
 
     /// The current state.
@@ -156,6 +165,11 @@ impl Store {
     /// Where the current state always is, for those who look often.
     pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The revision that is published, for those who wait for the next one.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revisions.clone()
     }
 
     /// Who changed what and when.

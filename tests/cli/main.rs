@@ -9,6 +9,7 @@
 
 mod check;
 mod kit;
+mod owner;
 mod serve;
 mod session;
 
@@ -22,4 +23,4 @@ macro_rules! sessions {
     };
 }
 
-sessions! { check history nobody records server settings zones }
+sessions! { check completions edit help history man nobody records server settings several warnings zones }

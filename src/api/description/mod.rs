@@ -19,7 +19,10 @@ use utoipa::openapi::{Components, OpenApi, RefOr};
 
 use super::Problem;
 use super::extract::NoQuery;
-use super::problem::{BadRequest, Closing, Internal, NotSaved, ProblemType, ROWS, Row, TooLarge, WrongContentType};
+use super::problem::{
+    BadRequest, Busy, Closing, CrossSite, Internal, NotSaved, ProblemType, ROWS, Row, TooLarge, TooSlow,
+    WrongContentType, WrongHost,
+};
 
 mod answer;
 mod format;
@@ -89,6 +92,10 @@ fn implied(method: &HttpMethod, operation: &Operation) -> Vec<Row> {
     let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head);
     let rows = [
         (true, BadRequest::ROW),
+        (true, CrossSite::ROW),
+        (true, WrongHost::ROW),
+        (true, Busy::ROW),
+        (takes_body, TooSlow::ROW),
         (takes_body, TooLarge::ROW),
         (takes_body, WrongContentType::ROW),
         (true, Internal::ROW),

@@ -1,6 +1,9 @@
-//! What can be typed: every command and option, declared once. Help, usage faults and (later) completions and
-//! manual pages come from here.
+//! What can be typed: every command and option, declared once. Help, usage faults, completions and manual pages come
+//! from here.
+//!
+//! A value's name in capitals is also what the shell completes it by: ZONE, NAME, TYPE, FILE (`complete.rs`).
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -13,19 +16,43 @@ mod record;
 mod zone;
 
 pub use record::{Owner, Record, Records};
-pub use zone::{Zone, ZoneFile};
+pub use zone::{Zone, ZoneFile, ZoneFiles};
 
 /// Where the options stand in the help that every command takes.
-const EVERY: &str = "Options of every command";
+pub(super) const EVERY: &str = "Options of every command";
 
-/// Own your name: an authoritative DNS server in one binary and one data directory.
-///
-/// Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with
-/// the zones of ./zones. Commands talk to the running server, or work on the data directory when none runs.
-///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 done with warnings, 5 the server cannot be reached.
+/// What the first page says behind its commands.
+pub(super) const DESCRIPTION: &str = "\
+Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with the zones
+of ./zones. Commands talk to the running server, or work on the data directory when none runs.";
+
+/// How every command ends.
+pub(super) const EXITS: [(u8, &str); 5] = [
+    (0, "Done"),
+    (1, "Failed: standard error says why, and what to do"),
+    (2, "The command line or the settings make no sense"),
+    (3, "Done, with warnings that somebody should look at"),
+    (5, "The server cannot be reached"),
+];
+
+/// What most people do first.
+const EXAMPLES: &str = "\
+Examples:
+  freehold serve                                    a server to try, on port 5300
+  freehold zone import example.org.zone             bring a zone
+  freehold record set www.example.org A 192.0.2.7   change a record
+  freehold zone undo example.org                    take it back
+  freehold COMMAND --help                           what a command can do, with examples";
+
+fn after_help() -> String {
+    let exits = EXITS.map(|(code, meaning)| format!("  {code}  {meaning}\n")).concat();
+    format!("{DESCRIPTION}\n\nExit codes:\n{exits}\n{EXAMPLES}")
+}
+
+/// Own your name: an authoritative DNS server in one binary and one data directory
 #[derive(Debug, Parser)]
 #[command(name = "freehold", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(after_help = after_help())]
 pub struct Arguments {
     /// Options that every command takes.
     #[command(flatten)]
@@ -51,6 +78,15 @@ pub struct Options {
     /// Data directory; goes before the settings file's [also: the environment's FREEHOLD_DATA]
     #[arg(long, global = true, value_name = "DIRECTORY", help_heading = EVERY)]
     pub data: Option<PathBuf>,
+    /// Talk to the server at this URL instead of this machine's [also: the environment's FREEHOLD_SERVER]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERY, conflicts_with_all = ["config", "data"])]
+    pub server: Option<OsString>,
+    /// The token for it [also: FREEHOLD_TOKEN_FILE, or the token itself in FREEHOLD_TOKEN]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub token_file: Option<PathBuf>,
+    /// The CA to trust about it [default: those of this system; also: FREEHOLD_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub ca_file: Option<PathBuf>,
     /// How results are printed: table or json
     #[arg(short, long, global = true, default_value = "table", value_name = "FORM", help_heading = EVERY)]
     #[arg(hide_possible_values = true)]
@@ -85,8 +121,13 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server, in the foreground, until SIGTERM or Ctrl-C
+    #[command(after_help = "\
+Examples:
+  freehold serve                            development mode: this machine only, port 5300, the zones of ./zones
+  freehold serve --listen 127.0.0.1:0       on a free port
+  freehold serve --config my.toml           with settings; docs/settings.md has them all")]
     Serve(Serve),
-    /// Zones: list, add, check, import, export, compare, history, undo, delete
+    /// Zones: list, add, check, import, export, edit, diff, history, undo, delete
     #[command(subcommand)]
     Zone(Zone),
     /// Records: list, set, add, delete
@@ -95,19 +136,73 @@ pub enum Command {
     /// Show what the server does: version, zones, addresses
     Status,
     /// Show who changed what and when, in all zones, newest first
+    #[command(after_help = "\
+Examples:
+  freehold log                          the last 20 changes
+  freehold log --limit 500 -o json      more of them, for programs
+  freehold log --before 1200            what was before revision 1200")]
     Log(Past),
-    /// Write all that Freehold knows to one file, also while it runs
+    /// Write all that Freehold knows to one file, also while it serves
+    #[command(after_help = "\
+Examples:
+  freehold backup /backups/freehold-$(date +%F)       a file appears only when it is whole
+  freehold backup - | ssh elsewhere 'cat > backup'    to standard output")]
     Backup {
         /// Where to; `-` is standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
     /// Fill an empty data directory from a backup; the server must not run
+    #[command(after_help = "\
+Examples:
+  freehold restore FILE --dry-run                                       is it whole, and what is in it?
+  sudo -u freehold freehold restore FILE --data /var/lib/freehold       into an empty directory")]
     Restore {
         /// The backup
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Only read and verify it
+        #[arg(long)]
+        dry_run: bool,
     },
+    /// Print what a shell needs to complete commands, zones and names
+    #[command(after_help = "\
+Examples:
+  source <(freehold completions bash)                                   in ~/.bashrc
+  source <(freehold completions zsh)                                    in ~/.zshrc, behind compinit
+  freehold completions fish > ~/.config/fish/completions/freehold.fish
+
+systemd/install puts them in place for everybody. Names of zones and records come from the running server.")]
+    Completions {
+        /// Which shell: bash, zsh or fish
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Print a page of the manual, or write all of them to a directory
+    #[command(after_help = "\
+Examples:
+  freehold man | man -l -                             the main page
+  freehold man zone import | man -l -                 that of a command
+  freehold man --directory /usr/local/share/man/man1  all of them")]
+    Man {
+        /// The command whose page it is [default: the main page]
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write every page into this directory
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// A shell whose completions are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash, version 4 or newer.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// Friendly interactive shell.
+    Fish,
 }
 
 /// Options of `freehold serve`.
@@ -116,6 +211,9 @@ pub struct Serve {
     /// Answer DNS here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin_listen: Vec<SocketAddr>,
 }
 
 /// How much of the past to show.

@@ -9,6 +9,11 @@ use crate::wire::{Kind, Name};
 #[derive(Debug, Subcommand)]
 pub enum Record {
     /// Show the records of a zone, or only those of a name, or of a name and a type
+    #[command(after_help = "\
+Examples:
+  freehold record list example.org
+  freehold record list example.org www
+  freehold record list example.org @ MX -o json")]
     List {
         /// The zone
         #[arg(value_name = "ZONE", value_parser = zone_name)]
@@ -21,10 +26,25 @@ pub enum Record {
         kind: Option<Kind>,
     },
     /// Make these the only records of a name and a type
+    #[command(after_help = "\
+Examples:
+  freehold record set www.example.org A 192.0.2.7 192.0.2.8
+  freehold record set example.org MX '10 mail' '20 mx.example.net.' --ttl 1h
+  freehold record set example.org TXT '\"v=spf1 -all\"'       a text with blanks: quotes inside quotes
+  freehold record set @ CAA '0 issue \"letsencrypt.org\"' --zone example.org")]
     Set(Records),
     /// Add records to those that are there
+    #[command(after_help = "\
+Examples:
+  freehold record add www.example.org AAAA 2001:db8::7
+  freehold record add _acme-challenge.example.org TXT 'gfj9Xq...Rg85nM' --ttl 60")]
     Add(Records),
     /// Delete one record, or all of a type, or all of a name
+    #[command(after_help = "\
+Examples:
+  freehold record delete www.example.org A 192.0.2.8     one
+  freehold record delete www.example.org A               all of a type
+  freehold record delete www.example.org --dry-run       all of a name; only say what would go")]
     Delete {
         /// Whose records.
         #[command(flatten)]

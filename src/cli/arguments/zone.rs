@@ -13,12 +13,18 @@ pub enum Zone {
     /// Show all zones
     List,
     /// Make a new zone of its name and its name servers
+    #[command(after_help = "\
+Examples:
+  freehold zone add example.org --name-server ns1.example.net ns2.example.net
+  freehold zone add example.org --name-server ns1.example.org --email anna@example.org
+
+Name servers inside the zone need addresses: freehold record add ns1.example.org A 192.0.2.53")]
     Add {
         /// The zone
         #[arg(value_name = "ZONE", value_parser = zone_name)]
         zone: Name,
         /// The full names of its name servers, the primary first
-        #[arg(long = "name-server", value_name = "NAME", value_parser = zone_name, required = true, num_args = 1..)]
+        #[arg(long = "name-server", value_name = "SERVER", value_parser = zone_name, required = true, num_args = 1..)]
         name_servers: Vec<Name>,
         /// Whom to write to about the zone [default: hostmaster at the zone]
         #[arg(long, value_name = "ADDRESS")]
@@ -27,18 +33,55 @@ pub enum Zone {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Read a zone file and report every fault; needs no server
-    Check(ZoneFile),
-    /// Make a zone exactly what a zone file says, in one step, or not at all
+    /// Read zone files and report every fault; needs no server
+    #[command(after_help = "\
+Examples:
+  freehold zone check example.org.zone          a file
+  freehold zone check zones/                    every file in a directory that ends in .zone
+  freehold zone check - --origin example.org    standard input
+
+It ends with 1 if there are errors, and with 3 if there are only warnings.")]
+    Check(ZoneFiles),
+    /// Make zones exactly what their zone files say, each in one step, or not at all
+    #[command(after_help = "\
+Examples:
+  freehold zone import example.org.zone         new, or over the zone that is there
+  freehold zone import zones/                   every file in a directory that ends in .zone
+  freehold zone import --dry-run *.zone         only say what would change
+
+A zone whose file has errors stays as it is; the others are imported.")]
     Import {
-        /// The zone file.
+        /// The zone files.
         #[command(flatten)]
-        file: ZoneFile,
+        files: ZoneFiles,
         /// Only say what would change
         #[arg(long)]
         dry_run: bool,
     },
+    /// Open a zone in an editor, show what is different, ask, and change it
+    #[command(after_help = "\
+Examples:
+  freehold zone edit example.org
+  EDITOR='code --wait' freehold zone edit example.org
+
+The editor is $VISUAL, $EDITOR, `editor` or `vi`. A zone that was changed by somebody else meanwhile is not
+overwritten: the text is kept, and it is said where. The serial takes care of itself.")]
+    Edit {
+        /// The zone
+        #[arg(value_name = "ZONE", value_parser = zone_name)]
+        zone: Name,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Only say what would change
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+    },
     /// Write a zone as a zone file
+    #[command(after_help = "\
+Examples:
+  freehold zone export example.org                      to standard output
+  freehold zone export example.org example.org.zone     to a file, which appears only when it is whole")]
     Export {
         /// The zone
         #[arg(value_name = "ZONE", value_parser = zone_name)]
@@ -50,6 +93,10 @@ pub enum Zone {
     /// Show what an import of a zone file would take away (-) and add (+)
     Diff(ZoneFile),
     /// Show who changed what and when, newest first; or what one change took away (-) and added (+)
+    #[command(after_help = "\
+Examples:
+  freehold zone history example.org         the last 20 changes
+  freehold zone history example.org 17      what revision 17 did")]
     History {
         /// The zone; it may be gone
         #[arg(value_name = "ZONE", value_parser = zone_name)]
@@ -62,6 +109,11 @@ pub enum Zone {
         past: Past,
     },
     /// Take a change back, by a new change; refused if something newer would be lost
+    #[command(after_help = "\
+Examples:
+  freehold zone undo example.org            the last change; a deleted zone comes back
+  freehold zone undo example.org 17         the change that made revision 17
+  freehold zone undo example.org --dry-run  only say what would change")]
     Undo {
         /// The zone; it may be gone
         #[arg(value_name = "ZONE", value_parser = zone_name)]
@@ -87,6 +139,17 @@ pub enum Zone {
     },
 }
 
+/// Zone files, and how to read them.
+#[derive(Args, Debug)]
+pub struct ZoneFiles {
+    /// Zone files; a directory is every file in it that ends in .zone, `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The name of the zone, when neither $ORIGIN nor the file's name (home.example.zone) says it
+    #[arg(long, value_name = "ZONE", value_parser = zone_name)]
+    pub origin: Option<Name>,
+}
+
 /// A zone file, and how to read it.
 #[derive(Args, Debug)]
 pub struct ZoneFile {
@@ -94,6 +157,6 @@ pub struct ZoneFile {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The name of the zone, when neither $ORIGIN nor the file's name (home.example.zone) says it
-    #[arg(long, value_name = "NAME", value_parser = zone_name)]
+    #[arg(long, value_name = "ZONE", value_parser = zone_name)]
     pub origin: Option<Name>,
 }
