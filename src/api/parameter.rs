@@ -8,8 +8,10 @@ use utoipa::openapi::{KnownFormat, Required, SchemaFormat};
 
 use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
 use super::history::{self, Paging};
+use super::once::IdempotencyKey;
 use super::records::{self, DeleteQuery, Filter};
 use super::tag::{Conditions, Known};
+use super::tokens::TokenId;
 
 type Provider = Option<ParameterIn>;
 
@@ -27,7 +29,15 @@ parameters! {
     ZoneName: [zone()]
     ZoneRevision: [zone(), revision()]
     SetPath: [zone(), owner(), kind(ParameterIn::Path, "The type, as in `A`, `MX` or `TYPE65280`.").required(Required::True)]
+    TokenId: [text("id", ParameterIn::Path, "The id of the token.", "3f9a01c2de").required(Required::True)]
     DryRun: [dry_run()]
+    IdempotencyKey: [text(
+        "Idempotency-Key",
+        ParameterIn::Header,
+        "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the answer \
+         is the one that was given.",
+        "8e03978e-40d5-43dd-bc93-6894a57f9324"
+    )]
     DeleteQuery: [values(), dry_run()]
     Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
     Filter: [
