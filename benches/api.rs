@@ -66,7 +66,7 @@ impl Server {
     fn start(directory: &Path) -> Self {
         let dns = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let settings = directory.with_extension("toml");
-        let listen = format!("[store]\ndirectory = {directory:?}\n[dns]\nlisten = [\"{dns}\"]\n");
+        let listen = format!("[store]\ndirectory = {directory:?}\n[dns]\nlisten = [\"{dns}\"]\n[admin]\nlisten = []\n");
         std::fs::write(&settings, listen).unwrap();
         let mut command = freehold(directory);
         command.arg("--config").arg(settings).arg("serve").stderr(Stdio::null()).stdout(Stdio::null());

@@ -14,18 +14,20 @@ fn main() -> ExitCode {
     }
     let cli::Arguments { options, command } = cli::Arguments::read();
     let mut chosen = chosen(&options);
-    if let cli::Command::Serve(serve) = &command {
+    if let (cli::Command::Serve(serve), None) = (&command, &options.server) {
         chosen.listen.clone_from(&serve.listen);
+        chosen.admin.clone_from(&serve.admin_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
     cli::run(&command, &options, &|| find_place(&chosen))
 }
 
 fn chosen(options: &cli::Options) -> daemon::Chosen {
-    daemon::Chosen { config: options.config.clone(), data: options.data.clone(), listen: Vec::new() }
+    let (config, data) = (options.config.clone(), options.data.clone());
+    daemon::Chosen { config, data, ..daemon::Chosen::default() }
 }
 
 fn find_place(chosen: &daemon::Chosen) -> Result<cli::Place, String> {
     let settings = daemon::load(chosen).map_err(|bad| bad.to_string())?.settings;
-    Ok(cli::Place { store: settings.store, admin: settings.admin })
+    Ok(cli::Place::Local(cli::Local { store: settings.store, admin: settings.admin }))
 }

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::problem::TooLarge;
+use super::listen::Stalled;
+use super::problem::{TooLarge, TooSlow};
 use super::{BODY_SIZE_MAX, Problem};
+use crate::limits::JSON_DEPTH_MAX;
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Fault, text};
 
@@ -187,21 +188,48 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(JSON) {
             return Err(Problem::content_type(&kind, JSON));
         }
-        let octets = Bytes::from_request(request, state).await.map_err(|fault| unread(&fault))?;
+        let octets = octets(request, state).await?;
+        if json_depth(&octets) > JSON_DEPTH_MAX {
+            let detail = format!("the body has more than {JSON_DEPTH_MAX} arrays and objects one in another");
+            return Err(Problem::bad_request(detail, "GET /v1/ shows every body"));
+        }
         serde_json::from_slice(&octets).map(Self).map_err(|fault| {
-            Problem::bad_request(format!("the body is not understood: {fault}"), "docs/records.md shows every body")
+            Problem::bad_request(format!("the body is not understood: {fault}"), "GET /v1/ shows every body")
         })
     }
 }
 
-fn unread(fault: &BytesRejection) -> Problem {
-    match fault.status() {
+/// How many arrays and objects stand one in another, at most. Told before anything is read, for a reader keeps count on
+/// its stack.
+fn json_depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for octet in text {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => (),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+    }
+    deepest
+}
+
+/// The octets of a body that is not a zone file.
+pub(super) async fn octets<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|fault| match fault.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("the body is larger than {BODY_SIZE_MAX} octets");
             Problem::new(TooLarge, detail, "make several changes of it, or send the whole zone as a file")
         }
+        _ if Stalled::caused(&fault) => Problem::new(TooSlow, "the body did not get on".into(), "send it again"),
         _ => Problem::bad_request(format!("the request broke off: {fault}"), "send it again"),
-    }
+    })
 }
 
 /// A query without any key.
@@ -223,5 +251,19 @@ impl<S: Send + Sync> FromRequestParts<S> for DryRun {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Queries::from_request_parts(parts, state).await?.only(&["dry_run"])?.dry_run().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_that_of_arrays_and_objects_outside_of_texts() {
+        let depth = |text: &str| json_depth(text.as_bytes());
+        assert_eq!(depth(r#"{"ttl": 300, "values": ["a", "b"]}"#), 2);
+        assert_eq!(depth(r#"["[[[[", "\"[[[[", "\\", [1], [2]]"#), 2);
+        assert_eq!(depth("]]]][["), 2);
+        assert_eq!(depth("1"), 0);
     }
 }

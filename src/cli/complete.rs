@@ -51,7 +51,8 @@ pub fn complete(find_place: FindPlaceFor) -> Option<ExitCode> {
     let place = || {
         let command = Arguments::command().ignore_errors(true);
         let matches = command.try_get_matches_from(&typed).ok()?;
-        find_place(&Options::from_arg_matches(&matches).ok()?).ok()
+        let options = Options::from_arg_matches(&matches).ok()?;
+        super::place(&options, &|| find_place(&options)).ok()
     };
     let source = Arc::new(Source { place: place() });
     let completed = CompleteEnv::with_factory(|| with_values(Arguments::command(), &source))

@@ -1,4 +1,5 @@
-//! The way to the admin API: the socket of the running server, or, when none runs, the API in this process.
+//! The way to the admin API: a server somewhere else if one is named, else the socket of the running one, or, when none
+//! runs, the API in this process.
 //!
 //! The lock on the data directory decides. A command that finds the lock taken and the socket silent waits a
 //! moment, for a server that starts or another command that ends.
@@ -16,6 +17,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
+use super::remote::{self, Remote};
 use super::stop::{Exit, Stop};
 use crate::api::{self, Answer, Here, Problem, Question, plain, system_reason};
 use crate::store::{self, OpenFault, Store};
@@ -26,13 +28,25 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a taken lock is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// How long a connection is taken for good without a question: a good deal less than the server does.
+const FRESH: Duration = Duration::from_secs(20);
+
 /// What says that no server listens: there is no socket, it is of a server that is gone, or there is no directory.
 const NOBODY: [io::ErrorKind; 3] =
     [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused, io::ErrorKind::NotADirectory];
 
-/// Where the store and its server are.
+/// Where what is asked for is.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub enum Place {
+    /// On this machine.
+    Local(Local),
+    /// At a server somewhere else.
+    Remote(Remote),
+}
+
+/// Where the store and its server are, on this machine.
+#[derive(Clone, Debug)]
+pub struct Local {
     /// The store.
     pub store: store::Settings,
     /// The admin API.
@@ -40,8 +54,24 @@ pub struct Place {
 }
 
 impl Place {
+    /// For what can be done on this machine only.
+    pub(super) fn local(&self, command: &str) -> Result<&Local, Stop> {
+        match self {
+            Self::Local(local) => Ok(local),
+            Self::Remote(remote) => Err(stays_here(command, &format!("not at {remote}"))),
+        }
+    }
+}
+
+/// Why a command is not for a server somewhere else.
+pub(super) fn stays_here(command: &str, not_there: &str) -> Stop {
+    let message = format!("`freehold {command}` works on this machine, {not_there}");
+    Stop::new(Exit::Usage, message, "leave --server and FREEHOLD_SERVER out, or run it there")
+}
+
+impl Local {
     /// The admin socket.
-    pub(super) fn socket(&self) -> PathBuf {
+    fn socket(&self) -> PathBuf {
         self.admin.socket_in(&self.store.directory)
     }
 }
@@ -49,7 +79,7 @@ impl Place {
 /// The way to the admin API.
 pub(super) enum Door {
     /// A running server.
-    Server(SendRequest<Full<Bytes>>),
+    Server(Server),
     /// No server runs; the store is open here.
     Here(Here, Arc<Store>),
 }
@@ -59,9 +89,10 @@ impl Door {
     pub(super) async fn open(place: &Place, create: bool) -> Result<Self, Stop> {
         let give_up_at = Instant::now() + WAIT_MAX;
         loop {
-            if let Some(server) = reach(&place.socket()).await? {
-                return Ok(Self::Server(server));
+            if let Some(door) = Self::running(place).await? {
+                return Ok(door);
             }
+            let place = place.local("this command")?;
             let directory = &place.store.directory;
             if !create && !directory.is_dir() {
                 let message = format!("no server runs, and there is no data directory {}", directory.display());
@@ -85,17 +116,18 @@ impl Door {
 
     /// The running server, if one runs.
     pub(super) async fn running(place: &Place) -> Result<Option<Self>, Stop> {
-        Ok(reach(&place.socket()).await?.map(Self::Server))
+        let way = match place {
+            Place::Local(local) => Way::Socket(local.socket()),
+            Place::Remote(remote) => Way::Network(remote.clone()),
+        };
+        Ok(way.take().await?.map(|sender| Self::Server(Server { way, sender, used: Instant::now() })))
     }
 
     /// Asks; an answer that is a problem becomes the command's end.
     pub(super) async fn ask(&mut self, question: Question) -> Result<Answer, Stop> {
         let answer = match self {
             Self::Here(here, _) => here.answer(question).await,
-            Self::Server(server) => {
-                let answer = server.send_request(question).await.map_err(|fault| broke_off(&fault))?;
-                answer.map(|body| body.map_err(Into::into).boxed_unsync())
-            }
+            Self::Server(server) => server.ask(question).await?,
         };
         if answer.status().is_success() { Ok(answer) } else { Err(problem(answer).await) }
     }
@@ -117,6 +149,45 @@ impl Door {
             Ok(()) => Ok(()),
             Err(fault) => Err(Stop::failed(format!("closing the store broke off: {fault}"), "")),
         }
+    }
+}
+
+/// A server that runs.
+pub(super) struct Server {
+    way: Way,
+    sender: SendRequest<Full<Bytes>>,
+    /// When something was last asked.
+    used: Instant,
+}
+
+/// The way to a server.
+enum Way {
+    Socket(PathBuf),
+    Network(Remote),
+}
+
+impl Way {
+    /// A connection; `None` if no server listens at the socket.
+    async fn take(&self) -> Result<Option<SendRequest<Full<Bytes>>>, Stop> {
+        match self {
+            Self::Socket(path) => reach(path).await,
+            Self::Network(remote) => remote::reach(remote).await.map(Some),
+        }
+    }
+}
+
+impl Server {
+    async fn ask(&mut self, mut question: Question) -> Result<Answer, Stop> {
+        // A server closes what is idle: while somebody edits, or is asked whether it is meant.
+        if self.used.elapsed() > FRESH || self.sender.is_closed() {
+            self.sender = self.way.take().await?.ok_or_else(|| broke_off(&"it does not listen any more"))?;
+        }
+        if let Way::Network(remote) = &self.way {
+            remote.sign(&mut question);
+        }
+        let answer = self.sender.send_request(question).await.map_err(|fault| broke_off(&fault))?;
+        self.used = Instant::now();
+        Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
     }
 }
 
@@ -179,11 +250,11 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// Whether a server listens at the socket.
-pub(super) async fn is_serving(place: &Place) -> bool {
+pub(super) async fn is_serving(place: &Local) -> bool {
     UnixStream::connect(place.socket()).await.is_ok()
 }
 
-fn silent(place: &Place, process: &str) -> Stop {
+fn silent(place: &Local, process: &str) -> Stop {
     let (directory, socket) = (place.store.directory.display(), place.socket());
     let message = format!("{directory} is in use by process {process}, and no server answers at {}", socket.display());
     Stop::new(Exit::Unreachable, message, "wait until that process has started or ended")

@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::arguments::{Arguments, EVERY, EXITS};
+use super::arguments::{Arguments, DESCRIPTION, EVERY, EXITS};
 use super::stop::{Exit, Stop};
 
 /// Files that matter to somebody who runs it as a service.
@@ -77,13 +77,17 @@ impl Page {
     fn of(command: &Command) -> Self {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
         let is_main = name == "freehold";
-        let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples = help.split_once(EXAMPLES).map(|(_, examples)| examples).unwrap_or_default();
         let hidden = |argument: clap::Arg| {
             let is_everywhere = argument.get_help_heading() == Some(EVERY) || argument.get_id() == "help";
             argument.hide(is_everywhere && !is_main)
         };
-        let command = command.clone().mut_args(hidden);
+        let mut command = command.clone().mut_args(hidden);
+        if is_main {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            command = command.long_about(format!("{about}.\n\n{DESCRIPTION}"));
+        }
         Self { name, command, is_main, examples: examples.lines().map(Into::into).collect() }
     }
 }
@@ -133,11 +137,10 @@ fn synopsis(page: &Page) -> Roff {
 /// As the help tells it.
 fn exit_status(roff: &mut Roff) {
     roff.control("SH", ["EXIT STATUS"]);
-    let codes = EXITS.lines().skip(1).take_while(|line| !line.is_empty());
-    for (code, meaning) in codes.filter_map(|line| line.trim().split_once("  ")) {
+    for (code, meaning) in EXITS {
         roff.control("TP", []);
-        roff.text([bold(code)]);
-        roff.text([roman(format!("{}.", meaning.trim()))]);
+        roff.text([bold(code.to_string())]);
+        roff.text([roman(format!("{meaning}."))]);
     }
 }
 

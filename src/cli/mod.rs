@@ -18,6 +18,7 @@ mod import;
 mod manual;
 mod read;
 mod record;
+mod remote;
 mod save;
 mod stop;
 mod terminal;
@@ -28,7 +29,8 @@ pub use arguments::{
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};
-pub use door::Place;
+pub use door::{Local, Place};
+pub use remote::Remote;
 pub use terminal::table;
 
 use crate::api::NewZone;
@@ -50,6 +52,16 @@ pub fn run(command: &Command, options: &Options, find_place: FindPlace<'_>) -> E
 }
 
 fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Result<Exit, Stop> {
+    if let (Some(name), true) = (stays_here(command), options.server.is_some()) {
+        return Err(door::stays_here(name, "and --server is said"));
+    }
+    let find_place: FindPlace<'_> = &|| {
+        let place = place(options, find_place)?;
+        if let Place::Remote(remote) = &place {
+            let _ = remote.warn();
+        }
+        Ok(place)
+    };
     match command {
         Command::Zone(Zone::Check(files)) => check::check(files, options),
         Command::Completions { shell } => complete::script(*shell),
@@ -63,6 +75,26 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+    }
+}
+
+/// The server somewhere else that is named, or else what is here.
+fn place(options: &Options, here: FindPlace<'_>) -> Result<Place, String> {
+    match Remote::chosen(options) {
+        Ok(Some(remote)) => Ok(Place::Remote(remote)),
+        Ok(None) => here(),
+        Err(stop) => Err(stop.to_string()),
+    }
+}
+
+/// What a command is called that needs no server, or must not have one.
+fn stays_here(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Serve(_) => Some("serve"),
+        Command::Restore { .. } => Some("restore"),
+        Command::Zone(Zone::Check(_)) => Some("zone check"),
+        Command::Status | Command::Log(_) | Command::Backup { .. } | Command::Zone(_) | Command::Record(_) => None,
+        Command::Completions { .. } | Command::Man { .. } => None,
     }
 }
 

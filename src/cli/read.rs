@@ -8,7 +8,7 @@ use hyper::Method;
 use super::arguments::{Options, Output};
 use super::door::{Door, Place, question, zone_path};
 use super::json;
-use super::save::save;
+use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
 use super::terminal::{Progress, count, table};
 use crate::api::{Status, ZoneList};
@@ -42,7 +42,7 @@ pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> R
     let answer = door.ask(question(Method::GET, &zone_path(zone, "/file"), "")?).await?;
     let progress = Progress::new();
     progress.begin("export", 0);
-    save(answer, file.unwrap_or(Path::new("-")), &progress).await?;
+    save(answer, file.unwrap_or(Path::new("-")), Readers::Usual, &progress).await?;
     door.close().await?;
     Ok(Exit::Done)
 }
@@ -50,7 +50,8 @@ pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> R
 /// `freehold status`
 pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Stop> {
     let Some(mut door) = Door::running(place).await? else {
-        let message = format!("no server runs on the data directory {}", place.store.directory.display());
+        let directory = &place.local("status")?.store.directory;
+        let message = format!("no server runs on the data directory {}", directory.display());
         return Err(Stop::new(Exit::Unreachable, message, "start it with `freehold serve`"));
     };
     let status: Status = door.ask_json(question(Method::GET, "/v1/status", "")?).await?;

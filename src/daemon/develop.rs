@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Hands;
+use super::admin::Places;
 use crate::api::{ZoneSummary, plain};
 use crate::store::{Actor, Change, Snapshot, Store};
 
 /// Where the sample zones are looked for.
 const ZONES: &str = "zones";
+/// The file with the first token, in the data directory.
+const TOKEN: &str = "admin.token";
 /// Zones that are shown at the start; the rest is counted.
 const ZONES_SHOWN_MAX: usize = 20;
 
@@ -47,7 +50,13 @@ fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Says what is served, and what to try.
-pub(super) fn greet(snapshot: &Snapshot, addresses: &[SocketAddr], data: &Path, hands: &Hands) -> io::Result<()> {
+pub(super) fn greet(
+    snapshot: &Snapshot,
+    addresses: &[SocketAddr],
+    admin: &Places,
+    data: &Path,
+    hands: &Hands,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Freehold {}, development mode: answers on this machine only.\n", env!("CARGO_PKG_VERSION"))?;
     let rows: Vec<Vec<String>> =
@@ -61,12 +70,27 @@ pub(super) fn greet(snapshot: &Snapshot, addresses: &[SocketAddr], data: &Path, 
         writeln!(out, "... and {more} more")?;
     }
     let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    writeln!(out, "\nDNS   {} (UDP and TCP)\nData  {}\n\nTry:", all.join(", "), data.display())?;
-    for command in commands(snapshot, addresses) {
+    writeln!(out, "\nDNS    {} (UDP and TCP)", all.join(", "))?;
+    if !admin.urls.is_empty() {
+        writeln!(out, "Admin  {}", admin.urls.join(", "))?;
+    }
+    for (message, cure) in &admin.missing {
+        writeln!(out, "Admin  {message}\n       = cure: {cure}")?;
+    }
+    writeln!(out, "Data   {}\n\nTry:", data.display())?;
+    let call = admin.urls.first().and_then(|url| call(url, &data.join(TOKEN)));
+    for command in commands(snapshot, addresses).into_iter().chain(call) {
         writeln!(out, "  {command}")?;
     }
     writeln!(out, "\nCtrl-C stops it; the next start serves the same zones from the data directory.")?;
     out.flush()
+}
+
+/// A call of the API, if there is a token for it.
+fn call(url: &str, token: &Path) -> Option<String> {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/._-".contains(&octet);
+    let token = token.to_str().filter(|path| path.bytes().all(plain) && Path::new(path).exists())?;
+    Some(format!("curl -H \"Authorization: Bearer $(cat {token})\" {url}/v1/zones"))
 }
 
 fn row(zone: &ZoneSummary) -> Vec<String> {

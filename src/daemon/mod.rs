@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use crate::zone::Zone;
 
+mod admin;
 mod alive;
+mod authority;
 mod descriptors;
 mod develop;
 mod logging;

@@ -1,29 +1,24 @@
 //! From start to stop: store, sockets, ready, signals, and the same backwards.
 
 use std::io;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
+use super::admin::Admin;
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
-use crate::api;
 use crate::api::system_reason;
 use crate::dns;
 use crate::store::Store;
 
 /// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
-/// How long admin requests under way may take once the server stops.
-const ADMIN_STOP_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), Failure> {
@@ -82,17 +77,18 @@ impl Server {
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
-        let admin = Admin::start(settings, &store, dns.addresses(), passed.admin)?;
+        let admin = Admin::start(settings, &store, dns.addresses(), passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records: usize = snapshot.zones.iter().map(|zone| zone.record_count()).sum();
         if development {
             // Standard output may be closed; the server serves all the same.
-            let _ = develop::greet(&snapshot, dns.addresses(), &settings.store.directory, &hands);
+            let _ = develop::greet(&snapshot, dns.addresses(), &admin.places, &settings.store.directory, &hands);
         } else {
             let addresses: Vec<String> = dns.addresses().iter().map(ToString::to_string).collect();
             let (zones, addresses) = (snapshot.zones.len(), addresses.join(" "));
-            tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, "ready");
+            let admin = admin.places.tell();
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
         Ok(Self { store, dns, admin })
     }
@@ -140,67 +136,6 @@ fn start_dns(settings: &Settings, store: &Store, passed: Option<dns::Sockets>) -
     let cookie_secret = secret::cookie_secret(&settings.store.directory)
         .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;
     dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)
-}
-
-/// The admin API while it runs.
-struct Admin {
-    task: JoinHandle<io::Result<()>>,
-    stop: oneshot::Sender<()>,
-}
-
-impl Admin {
-    fn start(
-        settings: &Settings,
-        store: &Arc<Store>,
-        dns: &[std::net::SocketAddr],
-        passed: Option<UnixListener>,
-    ) -> Result<Self, Failure> {
-        let path = settings.admin.socket_in(&settings.store.directory);
-        let socket = match passed {
-            Some(listener) => adopt(listener, &path)?,
-            None => bind(&path)?,
-        };
-        let (stop, stopped) = oneshot::channel();
-        let addresses = dns.iter().map(ToString::to_string).collect();
-        let stopped = async {
-            let _ = stopped.await; // a sender that is gone means the same
-        };
-        let serving = api::serve(socket, Arc::clone(store), settings.admin.clone(), addresses, stopped);
-        Ok(Self { task: tokio::spawn(serving), stop })
-    }
-
-    async fn stop(mut self) {
-        let _ = self.stop.send(()); // if it has ended by itself, that is as good
-        match tokio::time::timeout(ADMIN_STOP_TIME_MAX, &mut self.task).await {
-            Ok(Ok(Ok(()))) => (),
-            Ok(Ok(Err(fault))) => tracing::warn!(%fault, "the admin API ended with a fault"),
-            Ok(Err(fault)) => tracing::error!(%fault, "the admin API broke off"),
-            Err(_) => {
-                tracing::warn!("admin requests under way were cut off");
-                self.task.abort();
-            }
-        }
-    }
-}
-
-fn bind(path: &Path) -> Result<api::Socket, Failure> {
-    api::Socket::bind(path).map_err(|fault| {
-        let message = format!("cannot listen at the admin socket {}: {}", path.display(), system_reason(&fault));
-        Failure::new(message, "name another path of at most 107 octets with `socket` below [admin]")
-    })
-}
-
-/// The admin socket from systemd. The command line looks for it at `path`.
-fn adopt(listener: UnixListener, path: &Path) -> Result<api::Socket, Failure> {
-    let socket = api::Socket::adopt(listener).map_err(|fault| {
-        let message = format!("the admin socket from systemd is not used: {}", system_reason(&fault));
-        Failure::new(message, "say SocketMode=0660 and SocketGroup=freehold in freehold-admin.socket")
-    })?;
-    if socket.path() != path {
-        let (opened, expected) = (socket.path().display(), path.display());
-        tracing::warn!(%opened, %expected, "commands will not find the admin socket: name its path with `socket` below [admin]");
-    }
-    Ok(socket)
 }
 
 /// Reads the settings again, applies what can be applied while queries are answered, and says what waits for a

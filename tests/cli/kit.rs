@@ -45,7 +45,11 @@ impl Home {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_freehold"));
-        command.args(arguments).current_dir(self.0.path()).env_remove("FREEHOLD_DATA").env_remove("NO_COLOR");
+        command.args(arguments).current_dir(self.0.path()).env_remove("NO_COLOR");
+        let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FREEHOLD_"));
+        for (name, _) in ours {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -56,24 +60,32 @@ impl Home {
         Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// Starts a server in development mode, on a free port; ready when this returns.
+    /// Starts a server in development mode, on free ports; ready when this returns.
     pub(crate) fn serve(&self) -> Server {
-        self.serve_with(&["serve", "--listen", "127.0.0.1:0"])
+        self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
     }
 
     pub(crate) fn serve_with(&self, arguments: &[&str]) -> Server {
         let mut child =
             self.command(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = follow(child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let mut server = Server { child, lines, heard: Vec::new(), address: ([127, 0, 0, 1], 0).into() };
+        let mut server =
+            Server { child, lines, heard: Vec::new(), address: ([127, 0, 0, 1], 0).into(), admin: String::new() };
         let told = server.hear(|line| line.starts_with("DNS ") || line.contains("addresses"));
         let address = told.split([' ', '"', '=', ',']).find_map(|word| word.parse().ok());
         server.address = address.unwrap_or_else(|| panic!("no address in {told}"));
         if told.starts_with("DNS ") {
             server.hear(|line| line.starts_with("Ctrl-C"));
         }
+        let words = server.heard.iter().flat_map(|line| line.split([' ', '"', '=', ',']));
+        server.admin = words.filter(|word| is_url(word)).last().unwrap_or_default().to_owned();
         server
     }
+}
+
+/// Whether this is where an admin API is; `curl` is tried with a path behind it.
+fn is_url(word: &str) -> bool {
+    (word.starts_with("http://") || word.starts_with("https://")) && word.matches('/').count() == 2
 }
 
 /// The lines of both streams in the order of their coming.
@@ -94,6 +106,8 @@ pub(crate) struct Server {
     lines: mpsc::Receiver<String>,
     pub(crate) heard: Vec<String>,
     pub(crate) address: SocketAddr,
+    /// Where its admin API is, if it is reached over TCP at all.
+    pub(crate) admin: String,
 }
 
 impl Server {

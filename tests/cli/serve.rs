@@ -31,7 +31,7 @@ fn development_mode_says_what_it_serves_and_what_to_try() {
     home.write("zones/broken.example.zone", "@ A 192.0.2.256\n").write("zones/notes.txt", "not a zone");
     let server = home.serve();
     let heard = server.heard.join("\n");
-    let port = server.address.port();
+    let (port, admin) = (server.address.port(), &server.admin);
     let expected = format!(
         "\
 Freehold {}, development mode: answers on this machine only.
@@ -39,8 +39,9 @@ Freehold {}, development mode: answers on this machine only.
 ZONE          NAMES  RECORDS  SERIAL
 home.example      3        4       5
 
-DNS   127.0.0.1:{port} (UDP and TCP)
-Data  ./freehold-data
+DNS    127.0.0.1:{port} (UDP and TCP)
+Admin  {admin}
+Data   ./freehold-data
 
 Try:
   dig @127.0.0.1 -p {port} www.home.example
@@ -98,7 +99,7 @@ fn sighup_reads_the_settings_again_and_loses_no_query() {
     let home = home();
     let settings = |level: &str, workers: u16| {
         let text = format!(
-            "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\nworkers = {workers}\n[log]\nlevel = \"{level}\"\n"
+            "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\nworkers = {workers}\n[admin]\nlisten = []\n[log]\nlevel = \"{level}\"\n"
         );
         home.write("freehold.toml", &text);
     };
@@ -137,7 +138,7 @@ fn the_log_is_json_for_programs() {
     let home = home();
     home.write(
         "freehold.toml",
-        "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[log]\nformat = \"json\"\n",
+        "[store]\ndirectory = \"data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = []\n[log]\nformat = \"json\"\n",
     );
     let mut server = home.serve_with(&["serve"]);
     server.signal("TERM");

@@ -50,7 +50,7 @@ impl Server {
         fs::write(home.path().join("zones/storm.test.zone"), ["$TTL 300\n", ZONE].concat()).unwrap();
         let log = home.path().join("log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_freehold"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .current_dir(home.path())
             .env_remove("FREEHOLD_DATA")
             .env("MIMALLOC_ALLOW_THP", "0") // pages of 2 MiB come and go, and would hide what the server itself holds
@@ -59,7 +59,7 @@ impl Server {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        // It greets once it answers: "DNS   127.0.0.1:40123 (UDP and TCP)", and at last how it is stopped.
+        // It greets once it answers: "DNS    127.0.0.1:40123 (UDP and TCP)", and at last how it is stopped.
         let mut address = None;
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
             if let Some(rest) = line.strip_prefix("DNS ") {

@@ -67,6 +67,11 @@ fn what_it_puts_in_place_it_takes_away() {
         "usr/local/lib/sysusers.d/freehold.conf",
         "usr/local/lib/tmpfiles.d/freehold.conf",
         "usr/local/share/doc/freehold/operations.md",
+        "usr/local/share/man/man1/freehold.1",
+        "usr/local/share/man/man1/freehold-zone-import.1",
+        "usr/local/share/bash-completion/completions/freehold",
+        "usr/local/share/zsh/site-functions/_freehold",
+        "usr/local/share/fish/vendor_completions.d/freehold.fish",
         "etc/freehold/freehold.toml",
     ] {
         assert!(said.contains(&format!("/{file}\n")), "it says so: {file}\n{said}");
@@ -74,6 +79,8 @@ fn what_it_puts_in_place_it_takes_away() {
         assert_eq!(mode & 0o777, if file.ends_with("bin/freehold") { 0o755 } else { 0o644 }, "{file}");
     }
     assert!(said.contains("systemctl enable --now freehold "), "{said}");
+    let completions = fs::read_to_string(root.path("usr/local/share/bash-completion/completions/freehold")).unwrap();
+    assert!(completions.contains("\"freehold\" --"), "it calls what is on the PATH: {completions}");
     let (well, said) = root.install(&["uninstall"]);
     assert!(well && !said.contains("Kept"), "{said}");
     assert_eq!(root.all(), before);

@@ -51,7 +51,7 @@ impl Machine {
         let address = udp[0].local_addr().unwrap();
         let machine = Self { home, udp, tcp, admin, notify, address };
         machine.write("home.example.zone", ZONE);
-        let settings = "[store]\ndirectory = \"data\"\n[dns]\nworkers = 2\n[admin]\nsocket = ";
+        let settings = "[store]\ndirectory = \"data\"\n[dns]\nworkers = 2\n[admin]\nlisten = []\nsocket = ";
         machine.write("freehold.toml", &format!("{settings}{:?}\n", machine.path("admin.socket")));
         // Nobody listens at the admin socket yet, so this one goes to the store itself.
         machine.write("import.toml", "[store]\ndirectory = \"data\"\n");

@@ -3,6 +3,7 @@
 //!
 //! A value's name in capitals is also what the shell completes it by: ZONE, NAME, TYPE, FILE (`complete.rs`).
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,29 +21,38 @@ pub use zone::{Zone, ZoneFile, ZoneFiles};
 /// Where the options stand in the help that every command takes.
 pub(super) const EVERY: &str = "Options of every command";
 
-/// How every command ends.
-pub(super) const EXITS: &str = "\
-Exit codes:
-  0  Done
-  1  Failed: standard error says why, and what to do
-  2  The command line or the settings make no sense
-  3  Done, with warnings that somebody should look at
-  5  The server cannot be reached
+/// What the first page says behind its commands.
+pub(super) const DESCRIPTION: &str = "\
+Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with the zones
+of ./zones. Commands talk to the running server, or work on the data directory when none runs.";
 
+/// How every command ends.
+pub(super) const EXITS: [(u8, &str); 5] = [
+    (0, "Done"),
+    (1, "Failed: standard error says why, and what to do"),
+    (2, "The command line or the settings make no sense"),
+    (3, "Done, with warnings that somebody should look at"),
+    (5, "The server cannot be reached"),
+];
+
+/// What most people do first.
+const EXAMPLES: &str = "\
 Examples:
-  freehold serve                                           a server to try, on port 5300
-  freehold zone import example.org.zone                    bring a zone
-  freehold record set www.example.org A 192.0.2.7          change a record
-  freehold zone undo example.org                           take it back
-  freehold COMMAND --help                                  what a command can do, with examples";
+  freehold serve                                    a server to try, on port 5300
+  freehold zone import example.org.zone             bring a zone
+  freehold record set www.example.org A 192.0.2.7   change a record
+  freehold zone undo example.org                    take it back
+  freehold COMMAND --help                           what a command can do, with examples";
+
+fn after_help() -> String {
+    let exits = EXITS.map(|(code, meaning)| format!("  {code}  {meaning}\n")).concat();
+    format!("{DESCRIPTION}\n\nExit codes:\n{exits}\n{EXAMPLES}")
+}
 
 /// Own your name: an authoritative DNS server in one binary and one data directory
-///
-/// Without a settings file, `freehold serve` runs in development mode: on this machine only, on port 5300, with
-/// the zones of ./zones. Commands talk to the running server, or work on the data directory when none runs.
 #[derive(Debug, Parser)]
 #[command(name = "freehold", version, max_term_width = 110, disable_help_subcommand = true)]
-#[command(after_help = "`freehold COMMAND --help` has examples, `freehold man` the manual.", after_long_help = EXITS)]
+#[command(after_help = after_help())]
 pub struct Arguments {
     /// Options that every command takes.
     #[command(flatten)]
@@ -68,6 +78,15 @@ pub struct Options {
     /// Data directory; goes before the settings file's [also: the environment's FREEHOLD_DATA]
     #[arg(long, global = true, value_name = "DIRECTORY", help_heading = EVERY)]
     pub data: Option<PathBuf>,
+    /// Talk to the server at this URL instead of this machine's [also: the environment's FREEHOLD_SERVER]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERY, conflicts_with_all = ["config", "data"])]
+    pub server: Option<OsString>,
+    /// The token for it [also: FREEHOLD_TOKEN_FILE, or the token itself in FREEHOLD_TOKEN]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub token_file: Option<PathBuf>,
+    /// The CA to trust about it [default: those of this system; also: FREEHOLD_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
+    pub ca_file: Option<PathBuf>,
     /// How results are printed: table or json
     #[arg(short, long, global = true, default_value = "table", value_name = "FORM", help_heading = EVERY)]
     #[arg(hide_possible_values = true)]
@@ -102,7 +121,7 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server, in the foreground, until SIGTERM or Ctrl-C
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold serve                            development mode: this machine only, port 5300, the zones of ./zones
   freehold serve --listen 127.0.0.1:0       on a free port
@@ -117,14 +136,14 @@ Examples:
     /// Show what the server does: version, zones, addresses
     Status,
     /// Show who changed what and when, in all zones, newest first
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold log                          the last 20 changes
   freehold log --limit 500 -o json      more of them, for programs
   freehold log --before 1200            what was before revision 1200")]
     Log(Past),
     /// Write all that Freehold knows to one file, also while it serves
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold backup /backups/freehold-$(date +%F)       a file appears only when it is whole
   freehold backup - | ssh elsewhere 'cat > backup'    to standard output")]
@@ -134,7 +153,7 @@ Examples:
         file: PathBuf,
     },
     /// Fill an empty data directory from a backup; the server must not run
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold restore FILE --dry-run                                       is it whole, and what is in it?
   sudo -u freehold freehold restore FILE --data /var/lib/freehold       into an empty directory")]
@@ -147,7 +166,7 @@ Examples:
         dry_run: bool,
     },
     /// Print what a shell needs to complete commands, zones and names
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   source <(freehold completions bash)                                   in ~/.bashrc
   source <(freehold completions zsh)                                    in ~/.zshrc, behind compinit
@@ -160,7 +179,7 @@ systemd/install puts them in place for everybody. Names of zones and records com
         shell: Shell,
     },
     /// Print a page of the manual, or write all of them to a directory
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold man | man -l -                             the main page
   freehold man zone import | man -l -                 that of a command
@@ -192,6 +211,9 @@ pub struct Serve {
     /// Answer DNS here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin_listen: Vec<SocketAddr>,
 }
 
 /// How much of the past to show.

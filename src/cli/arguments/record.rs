@@ -9,7 +9,7 @@ use crate::wire::{Kind, Name};
 #[derive(Debug, Subcommand)]
 pub enum Record {
     /// Show the records of a zone, or only those of a name, or of a name and a type
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold record list example.org
   freehold record list example.org www
@@ -26,7 +26,7 @@ Examples:
         kind: Option<Kind>,
     },
     /// Make these the only records of a name and a type
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold record set www.example.org A 192.0.2.7 192.0.2.8
   freehold record set example.org MX '10 mail' '20 mx.example.net.' --ttl 1h
@@ -34,13 +34,13 @@ Examples:
   freehold record set @ CAA '0 issue \"letsencrypt.org\"' --zone example.org")]
     Set(Records),
     /// Add records to those that are there
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold record add www.example.org AAAA 2001:db8::7
   freehold record add _acme-challenge.example.org TXT 'gfj9Xq...Rg85nM' --ttl 60")]
     Add(Records),
     /// Delete one record, or all of a type, or all of a name
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold record delete www.example.org A 192.0.2.8     one
   freehold record delete www.example.org A               all of a type

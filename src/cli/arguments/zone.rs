@@ -13,7 +13,7 @@ pub enum Zone {
     /// Show all zones
     List,
     /// Make a new zone of its name and its name servers
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone add example.org --name-server ns1.example.net ns2.example.net
   freehold zone add example.org --name-server ns1.example.org --email anna@example.org
@@ -34,7 +34,7 @@ Name servers inside the zone need addresses: freehold record add ns1.example.org
         dry_run: bool,
     },
     /// Read zone files and report every fault; needs no server
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone check example.org.zone          a file
   freehold zone check zones/                    every file in a directory that ends in .zone
@@ -43,7 +43,7 @@ Examples:
 It ends with 1 if there are errors, and with 3 if there are only warnings.")]
     Check(ZoneFiles),
     /// Make zones exactly what their zone files say, each in one step, or not at all
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone import example.org.zone         new, or over the zone that is there
   freehold zone import zones/                   every file in a directory that ends in .zone
@@ -59,7 +59,7 @@ A zone whose file has errors stays as it is; the others are imported.")]
         dry_run: bool,
     },
     /// Open a zone in an editor, show what is different, ask, and change it
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone edit example.org
   EDITOR='code --wait' freehold zone edit example.org
@@ -78,7 +78,7 @@ overwritten: the text is kept, and it is said where. The serial takes care of it
         dry_run: bool,
     },
     /// Write a zone as a zone file
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone export example.org                      to standard output
   freehold zone export example.org example.org.zone     to a file, which appears only when it is whole")]
@@ -93,7 +93,7 @@ Examples:
     /// Show what an import of a zone file would take away (-) and add (+)
     Diff(ZoneFile),
     /// Show who changed what and when, newest first; or what one change took away (-) and added (+)
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone history example.org         the last 20 changes
   freehold zone history example.org 17      what revision 17 did")]
@@ -109,7 +109,7 @@ Examples:
         past: Past,
     },
     /// Take a change back, by a new change; refused if something newer would be lost
-    #[command(after_long_help = "\
+    #[command(after_help = "\
 Examples:
   freehold zone undo example.org            the last change; a deleted zone comes back
   freehold zone undo example.org 17         the change that made revision 17

@@ -72,6 +72,8 @@ pub struct Chosen {
     pub data: Option<PathBuf>,
     /// `--listen`
     pub listen: Vec<SocketAddr>,
+    /// `--admin-listen`
+    pub admin: Vec<SocketAddr>,
 }
 
 /// Settings that are no good: a text to show as it is.
@@ -96,6 +98,9 @@ pub fn load(chosen: &Chosen) -> Result<Loaded, Bad> {
     }
     if !chosen.listen.is_empty() {
         settings.dns.listen = chosen.listen.iter().copied().map(dns::settings::Listen).collect();
+    }
+    if !chosen.admin.is_empty() {
+        settings.admin.listen = Some(chosen.admin.iter().copied().map(api::Listen).collect());
     }
     Ok(Loaded { settings, file, table })
 }
@@ -150,7 +155,7 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
         };
         faults.extend(result.err().map(|error| fault::of(&error, text)));
     }
-    let unsound = settings.dns.check();
+    let unsound = [settings.dns.check(), settings.admin.check()].concat();
     faults.extend(unsound.iter().map(|line| fault::of_check(line, &root, text)));
     faults.sort_by_key(|fault| fault.place);
     if !faults.is_empty() {

@@ -8,16 +8,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::caller::Caller;
-
-/// How long to wait after a failed accept, which means that file descriptors or memory ran out.
-const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
+use super::super::caller::Caller;
 
 /// What everybody else may do with a file, among the bits of its mode.
 const MODE_OTHERS: u32 = 0o007;
@@ -78,10 +72,15 @@ impl Socket {
         &self.path
     }
 
-    async fn accept_one(&self) -> io::Result<(UnixStream, u32)> {
+    /// The next connection, and who it is, if it is for them.
+    pub(super) async fn accept(&self) -> io::Result<(UnixStream, Option<Caller>)> {
         let (stream, _) = self.listener.accept().await?;
-        let user = stream.peer_cred()?.uid();
-        Ok((stream, user))
+        let user = stream.peer_cred().map_err(|_| io::ErrorKind::NotConnected)?.uid();
+        if !self.door.admits(user) {
+            tracing::warn!(user, "refused at the admin socket: neither root nor the server's user");
+            return Ok((stream, None));
+        }
+        Ok((stream, Some(Caller::socket(user))))
     }
 }
 
@@ -91,36 +90,6 @@ impl Drop for Socket {
             // A file that stays behind is taken away by the next start.
             let _ = fs::remove_file(&self.path);
         }
-    }
-}
-
-impl Listener for Socket {
-    type Io = UnixStream;
-    type Addr = Caller;
-
-    async fn accept(&mut self) -> (UnixStream, Caller) {
-        loop {
-            match self.accept_one().await {
-                Ok((stream, user)) if self.door.admits(user) => return (stream, Caller::socket(user)),
-                Ok((_, user)) => {
-                    tracing::warn!(user, "refused at the admin socket: neither root nor the server's user")
-                }
-                Err(fault) => {
-                    tracing::warn!(%fault, "the admin socket cannot accept; trying again");
-                    tokio::time::sleep(ACCEPT_RETRY_AFTER).await;
-                }
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Caller> {
-        Ok(Caller::here())
-    }
-}
-
-impl Connected<IncomingStream<'_, Socket>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, Socket>) -> Self {
-        stream.remote_addr().clone()
     }
 }
 
