@@ -25,7 +25,7 @@ pub(crate) const THEMES: &[Theme] = &[
     ("a delegation that leads elsewhere", wrong_delegation),
     ("a wildcard of somebody else's zone", foreign_wildcard),
     ("what a crash has left is taken away", crash),
-    ("certificates of 45 seconds", short_lifetimes),
+    ("certificates of 20 seconds", short_lifetimes),
     ("an external account", external_account),
 ];
 
