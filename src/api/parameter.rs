@@ -6,6 +6,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Required, SchemaFormat};
 
+use super::certificates::CertificateName;
 use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
 use super::history::{self, Paging};
 use super::once::IdempotencyKey;
@@ -30,6 +31,10 @@ parameters! {
     ZoneRevision: [zone(), revision()]
     SetPath: [zone(), owner(), kind(ParameterIn::Path, "The type, as in `A`, `MX` or `TYPE65280`.").required(Required::True)]
     TokenId: [text("id", ParameterIn::Path, "The id of the token.", "3f9a01c2de").required(Required::True)]
+    CertificateName: [
+        text("name", ParameterIn::Path, "The id of the certificate, or a name that it is for.", "app.home.example")
+            .required(Required::True)
+    ]
     DryRun: [dry_run()]
     IdempotencyKey: [text(
         "Idempotency-Key",
