@@ -6,13 +6,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::Admin;
+use super::auth::Allowed;
 use super::extract::NoQuery;
 use super::problem::{NotReady, Problem};
+use crate::access::Object;
 
 /// What keeps the server from doing what it is there for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,8 @@ pub(super) async fn alive(_: NoQuery) -> Response {
 #[utoipa::path(get, path = "/readyz", tag = "Server", operation_id = "getReadyz", security(()),
     responses((status = 200, description = "It does.", body = String, content_type = "text/plain; charset=utf-8"),
         NotReady))]
-pub(super) async fn ready(State(admin): State<Arc<Admin>>, _: NoQuery) -> Result<Response, Problem> {
+pub(super) async fn ready(allowed: Allowed, _: NoQuery) -> Result<Response, Problem> {
+    let admin = allowed.to(Object::Health)?;
     let Some(live) = &admin.live else {
         return Err(Problem::new(NotReady, "no server runs".into(), "start it with `freehold serve`"));
     };

@@ -1,33 +1,34 @@
 //! What the server does.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 
+use super::auth::Allowed;
 use super::event::moment;
 use super::extract::NoQuery;
 use super::process::proportional_memory;
 use super::types::{Saved, Status};
 use super::{Admin, Problem, blocking};
+use crate::access::Object;
 
 /// Read what the server does
 #[utoipa::path(get, path = "/v1/status", tag = "Server", operation_id = "getStatus",
     responses((status = 200, description = "What it serves, where and since when; what it has saved, and what it needs.", body = Status)))]
-pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Result<Json<Status>, Problem> {
-    blocking(move || Ok(Json(status(&admin)))).await
+pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Json<Status>, Problem> {
+    let admin = allowed.to(Object::Server)?;
+    blocking(move || Ok(Json(status(&admin, &allowed)))).await
 }
 
-fn status(admin: &Admin) -> Status {
+fn status(admin: &Admin, allowed: &Allowed) -> Status {
     let (snapshot, store) = (admin.store.snapshot(), admin.store.report());
+    let shown = || snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
     let dns = admin.live.as_ref().map(|live| live.dns.report()).unwrap_or_default();
     let saved = |revision, time| Saved { revision, time: moment(time) };
     Status {
         version: env!("CARGO_PKG_VERSION").into(),
         revision: snapshot.revision,
-        zones: snapshot.zones.len(),
-        names: snapshot.zones.name_count(),
-        records: snapshot.zones.record_count(),
+        zones: shown().count(),
+        names: shown().map(|zone| zone.name_count()).sum(),
+        records: shown().map(|zone| zone.record_count()).sum(),
         addresses: admin.live.as_ref().map(|live| live.addresses.clone()).unwrap_or_default(),
         uptime_seconds: admin.started.elapsed().as_secs(),
         queries: dns.queries(),

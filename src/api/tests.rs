@@ -33,7 +33,16 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let place = store::Settings { directory: directory.path().join("data"), ..store::Settings::default() };
         let store = Arc::new(Store::open(&place).unwrap());
-        Self { here: Here(router(Arc::clone(&store), settings, live)), store, _directory: directory }
+        Self {
+            here: Here(router(Gate::new(Admin::new(Arc::clone(&store), settings, live)))),
+            store,
+            _directory: directory,
+        }
+    }
+
+    /// What stands behind both doors.
+    pub(super) fn router(&self) -> Router {
+        self.here.0.clone()
     }
 
     pub(super) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String, Vec<u8>) {

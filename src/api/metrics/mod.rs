@@ -14,15 +14,16 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
+use super::auth::Allowed;
 use super::extract::NoQuery;
 use super::{Admin, Problem, blocking};
+use crate::access::Object;
 use page::{Page, family};
 
 /// What the page is written in.
@@ -34,7 +35,8 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 #[utoipa::path(get, path = "/metrics", tag = "Server", operation_id = "getMetrics",
     responses((status = 200, description = "The metrics.", body = String,
         content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
-pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Result<Response, Problem> {
+pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Response, Problem> {
+    let admin = allowed.to(Object::Server)?;
     let text = blocking(move || write(admin).map_err(|fault| Problem::internal(&fault))).await?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
