@@ -91,7 +91,8 @@ pub(super) fn words(schema: &Value) -> String {
     }
     if let Some(items) = schema.get("items") {
         let least = if schema["minItems"] == 1 { ", at least one" } else { "" };
-        return format!("list of {}{least}", words(items));
+        let many = if name(items).is_some() { "" } else { "s" };
+        return format!("list of {}{many}{least}", words(items));
     }
     if let Some(values) = schema["enum"].as_array() {
         let value = |value: &Value| format!("<code>{}</code>", escape(&plain(value)));
