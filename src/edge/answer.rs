@@ -106,7 +106,7 @@ impl HttpBody for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let whole = self.0.answer.borrow().is_end_stream();
+        let whole = self.0.is_answered() && self.0.answer.borrow().is_end_stream();
         self.0.lets_go(whole);
     }
 }

@@ -151,7 +151,7 @@ impl Beneath {
     }
 
     fn open_file(&self, path: &Path) -> io::Result<(StdFile, Metadata)> {
-        let file = self.open(path)?;
+        let file = self.open(path.strip_prefix(".").unwrap_or(path))?; // `ServeDir` puts it in front
         let metadata = file.metadata()?;
         if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
     }
