@@ -98,3 +98,19 @@ pub const CLIENT_CONNECTION_WINDOW: u32 = 1 << 20;
 pub const TOKENS_MAX: usize = 10_000;
 /// Entries of one list in a token's scope: each request may be compared with all of them.
 pub const SCOPE_ENTRIES_MAX: usize = 256;
+/// Wrong tokens that a client network may send at once.
+pub const GUESSES_MAX: u32 = 10;
+/// After so long it may send another: ten in a minute.
+pub const GUESS_EVERY: Duration = Duration::from_secs(6);
+/// Client networks whose wrong tokens are counted, 8 octets each: 128 KiB.
+pub const GUESS_BUCKETS: usize = 16_384;
+/// Answers that are kept for requests that may be repeated (`Idempotency-Key`).
+pub const ANSWERS_KEPT_MAX: usize = 1_000;
+/// Octets of all of them.
+pub const ANSWERS_KEPT_SIZE_MAX: usize = 8 << 20;
+/// How long they are kept.
+pub const ANSWERS_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// Octets of an `Idempotency-Key`; a UUID has 36.
+pub const IDEMPOTENCY_KEY_SIZE_MAX: usize = 255;
+/// Seconds that a token may live, if it ends at all: 68 years, as much as a TTL can say.
+pub const TOKEN_LIFETIME_MAX: u64 = 2_147_483_647;

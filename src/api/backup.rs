@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::auth::Allowed;
 use super::extract::NoQuery;
-use super::{Admin, stream};
-use crate::store;
+use super::{Problem, stream};
+use crate::access::Object;
 
 /// Download a backup
 ///
-/// One checksummed file with all that Freehold knows at this moment; `freehold restore` takes it.
+/// One checksummed file with all that Freehold knows at this moment, its history, token hashes and private keys included;
+/// `freehold restore` takes it.
 #[utoipa::path(get, path = "/v1/backup", tag = "Server", operation_id = "getBackup",
     responses((status = 200, description = "The backup.", content(("application/octet-stream")))))]
-pub(super) async fn get(State(admin): State<Arc<Admin>>, _: NoQuery) -> Response {
-    let snapshot = admin.store.snapshot();
-    let body = stream::body(move |mut out| store::backup::write(&snapshot, &mut out));
-    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Response, Problem> {
+    let store = Arc::clone(&allowed.to(Object::Everything)?.store);
+    let body = stream::body(move |out| store.backup(out));
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }

@@ -35,13 +35,30 @@ impl Caller {
         Self::Socket(user_name(user))
     }
 
+    /// The address at the other end, if there is one.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Here(_) | Self::Socket(_) => None,
+            Self::Network { peer, .. } => Some(*peer),
+        }
+    }
+
+    /// Where they are, in a word.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Here(_) => "here".to_owned(),
+            Self::Socket(_) => "socket".to_owned(),
+            Self::Network { peer, .. } => peer.to_canonical().to_string(),
+        }
+    }
+
     /// Whom the journal names for a change.
     pub(super) fn actor(&self) -> Actor {
-        match self {
-            Self::Here(user) => Actor::new(user.clone(), "here"),
-            Self::Socket(user) => Actor::new(user.clone(), "socket"),
-            Self::Network { peer, .. } => Actor::new("", peer.to_string()),
-        }
+        let user = match self {
+            Self::Here(user) | Self::Socket(user) => user.clone(),
+            Self::Network { .. } => String::new(),
+        };
+        Actor::new(user, self.place())
     }
 }
 

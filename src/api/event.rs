@@ -107,6 +107,11 @@ pub enum Deed {
 
 /// A record set before and after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "name": "printer", "type": "A",
+    "before": {"ttl": 3600, "values": ["192.0.2.31"]},
+    "after": {"ttl": 3600, "values": ["192.0.2.77"]},
+})))]
 pub struct PastSet {
     /// The owner, relative to the zone; `@` is the zone's own name.
     #[schema(examples("www"))]
@@ -224,7 +229,7 @@ fn relative(name: NameRef<'_>, apex: NameRef<'_>) -> String {
 
 /// Seconds since 1970 as `2026-11-21T15:04:05Z` (RFC 3339); the calendar goes back to a year that begins in March, so that
 /// leap days stand at its end.
-fn moment(unix_seconds: u64) -> String {
+pub(super) fn moment(unix_seconds: u64) -> String {
     const ERA: u64 = 146_097; // days of 400 years
     let (days, rest) = (unix_seconds / 86_400 + 719_468, unix_seconds % 86_400);
     let day_of_era = days % ERA;

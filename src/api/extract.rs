@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -189,13 +188,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(JSON) {
             return Err(Problem::content_type(&kind, JSON));
         }
-        let octets = Bytes::from_request(request, state).await.map_err(|fault| unread(&fault))?;
+        let octets = octets(request, state).await?;
         if json_depth(&octets) > JSON_DEPTH_MAX {
             let detail = format!("the body has more than {JSON_DEPTH_MAX} arrays and objects one in another");
-            return Err(Problem::bad_request(detail, "docs/records.md shows every body"));
+            return Err(Problem::bad_request(detail, "GET /v1/ shows every body"));
         }
         serde_json::from_slice(&octets).map(Self).map_err(|fault| {
-            Problem::bad_request(format!("the body is not understood: {fault}"), "docs/records.md shows every body")
+            Problem::bad_request(format!("the body is not understood: {fault}"), "GET /v1/ shows every body")
         })
     }
 }
@@ -221,15 +220,16 @@ fn json_depth(text: &[u8]) -> usize {
     deepest
 }
 
-fn unread(fault: &BytesRejection) -> Problem {
-    match fault.status() {
+/// The octets of a body that is not a zone file.
+pub(super) async fn octets<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|fault| match fault.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("the body is larger than {BODY_SIZE_MAX} octets");
             Problem::new(TooLarge, detail, "make several changes of it, or send the whole zone as a file")
         }
-        _ if Stalled::caused(fault) => Problem::new(TooSlow, "the body did not get on".into(), "send it again"),
+        _ if Stalled::caused(&fault) => Problem::new(TooSlow, "the body did not get on".into(), "send it again"),
         _ => Problem::bad_request(format!("the request broke off: {fault}"), "send it again"),
-    }
+    })
 }
 
 /// A query without any key.

@@ -4,20 +4,22 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::caller::Caller;
+use super::auth::Allowed;
 use super::change;
 use super::difference;
 use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
-use super::problem::{BadZone, CannotUndo, Conflict, NoSuchRevision, NoSuchZone};
+use super::once::IdempotencyKey;
+use super::problem::{BadZone, CannotUndo, Conflict, InProgress, KeyReused, NoSuchRevision, NoSuchZone};
 use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
-use crate::store::{self, HistoryFault, Since, Wanted};
+use crate::access::Object;
+use crate::store::{self, Event, HistoryFault, Shape, Since, Wanted};
 use crate::wire::Name;
 use crate::zone::Count;
 
@@ -48,8 +50,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
 #[utoipa::path(get, path = "/v1/history", tag = "History", operation_id = "listHistory",
     params(Paging),
     responses((status = 200, description = "A page of changes.", body = History)))]
-pub(super) async fn all(State(admin): State<Arc<Admin>>, paging: Paging) -> Result<Json<History>, Problem> {
-    blocking(move || page(&admin, None, &paging).map(Json)).await
+pub(super) async fn all(allowed: Allowed, paging: Paging) -> Result<Json<History>, Problem> {
+    let admin = allowed.to(Object::Everything)?;
+    blocking(move || page(&admin, None, &paging).map(|page| Json(page.into()))).await
 }
 
 /// List the changes of a zone
@@ -59,13 +62,12 @@ pub(super) async fn all(State(admin): State<Arc<Admin>>, paging: Paging) -> Resu
 #[utoipa::path(get, path = "/v1/zones/{zone}/history", tag = "History", operation_id = "listZoneHistory",
     params(ZoneName, Paging),
     responses((status = 200, description = "A page of changes.", body = History), NoSuchZone))]
-pub(super) async fn list(
-    State(admin): State<Arc<Admin>>,
-    ZoneName(apex): ZoneName,
-    paging: Paging,
-) -> Result<Json<History>, Problem> {
+pub(super) async fn list(allowed: Allowed, ZoneName(apex): ZoneName, paging: Paging) -> Result<Json<History>, Problem> {
+    let admin = allowed.to(Object::WholeZone(apex.borrow()))?;
     blocking(move || {
-        let history = page(&admin, Some(&apex), &paging)?;
+        let mut page = page(&admin, Some(&apex), &paging)?;
+        page.events.iter_mut().for_each(|event| without_others(&allowed, &apex, event));
+        let history = History::from(page);
         let unheard_of = history.changes.is_empty() && history.next.is_none() && paging.before.is_none();
         match unheard_of && admin.store.snapshot().zones.get(apex.borrow()).is_none() {
             true => Err(Problem::no_zone(&apex)),
@@ -75,23 +77,38 @@ pub(super) async fn list(
     .await
 }
 
-fn page(admin: &Admin, zone: Option<&Name>, paging: &Paging) -> Result<History, Problem> {
+fn page(admin: &Admin, zone: Option<&Name>, paging: &Paging) -> Result<store::Page, Problem> {
     let wanted = Wanted { zone: zone.map(Name::borrow), before: paging.before, limit: paging.limit };
-    admin.store.history().page(&wanted).map(History::from).map_err(|fault| unknown(&fault))
+    admin.store.history().page(&wanted).map_err(|fault| unknown(&fault))
+}
+
+/// Whoever may not see everything sees of a change only what it did to this zone.
+fn without_others(allowed: &Allowed, apex: &Name, event: &mut Event) {
+    if allowed.to(Object::Everything).is_err() {
+        event.items.clear();
+        event.zones.retain(|part| part.zone == *apex);
+        event.part_count = event.zones.len();
+    }
 }
 
 /// Read a change
 ///
-/// Who, when, and its record sets before and after: the first 1,000 of a large change.
+/// Who, when, and its record sets before and after: the first 1,000 of a large change. A token that is limited to names or
+/// types sees it if it reaches every set of it.
 #[utoipa::path(get, path = "/v1/zones/{zone}/history/{revision}", tag = "History", operation_id = "getChange",
     params(ZoneRevision),
     responses((status = 200, description = "The change.", body = PastChange), NoSuchRevision))]
 pub(super) async fn get(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneRevision(apex, revision): ZoneRevision,
     _: NoQuery,
 ) -> Result<Json<PastChange>, Problem> {
-    blocking(move || find(&admin, &apex, revision).map(Json)).await
+    blocking(move || {
+        let (_, mut event) = find(&allowed, &apex, revision)?;
+        without_others(&allowed, &apex, &mut event);
+        Ok(Json(PastChange::of(&event)))
+    })
+    .await
 }
 
 /// Read a change record by record
@@ -104,12 +121,12 @@ pub(super) async fn get(
             example = "-www.home.example. 300 IN A 192.0.2.10\n+www.home.example. 300 IN A 192.0.2.11\n"),
         NoSuchRevision))]
 pub(super) async fn diff(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneRevision(apex, revision): ZoneRevision,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let (known, zone) = (Arc::clone(&admin), apex.clone());
-    blocking(move || find(&known, &zone, revision)).await?;
+    let zone = apex.clone();
+    let (admin, _) = blocking(move || find(&allowed, &zone, revision)).await?;
     let body = stream::body(move |out| {
         admin.store.history().sets(revision, apex.borrow(), &mut |change| {
             let mut written = Ok(());
@@ -125,33 +142,60 @@ pub(super) async fn diff(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response())
 }
 
-fn find(admin: &Admin, apex: &Name, revision: u64) -> Result<PastChange, Problem> {
+/// A change of a zone, for somebody who reaches all that it did to that zone.
+fn find(allowed: &Allowed, apex: &Name, revision: u64) -> Result<(Arc<Admin>, Event), Problem> {
+    let admin = allowed.to(Object::Zone(apex.borrow()))?;
     let event = admin.store.history().find(revision).map_err(|fault| unknown(&fault))?;
-    match event.of_zone(apex) {
-        Some(_) => Ok(PastChange::of(&event)),
-        None => Err(refusal(&event.is_of_others())),
+    match event.of_zone(apex).map(|part| part.shape) {
+        Some(Shape::Alter) if allowed.is_partial() => reach_every_set(&admin, allowed, apex, revision)?,
+        Some(Shape::Alter) => (),
+        Some(Shape::Create | Shape::Delete) => drop(allowed.to(Object::WholeZone(apex.borrow()))?),
+        None if allowed.to(Object::Everything).is_ok() => return Err(refusal(&event.is_of_others())),
+        None => {
+            let detail = format!("revision {revision} is no change of {}", plain(apex.borrow()));
+            return Err(Problem::new(NoSuchRevision, detail, "look for it in the history of the zone"));
+        }
     }
+    Ok((admin, event))
+}
+
+/// Every set that a change touched, but for an SOA whose serial only moved.
+fn reach_every_set(admin: &Admin, allowed: &Allowed, apex: &Name, revision: u64) -> Result<(), Problem> {
+    let mut denied = Ok(());
+    let read = admin.store.history().sets(revision, apex.borrow(), &mut |change| {
+        let mut count = Count::default();
+        change.records(&mut count, &mut |_, _, _| ());
+        if count != Count::default() {
+            let object = Object::Set { zone: apex.borrow(), name: change.name.borrow(), kind: change.kind };
+            denied = allowed.to(object).map(drop);
+        }
+        if denied.is_ok() { Ok(()) } else { Err(io::Error::other("not reached")) }
+    });
+    denied.and_then(|()| read.map_err(|fault| Problem::internal(&fault)))
 }
 
 /// Take a change back
 ///
 /// An undo is a change of its own: it is in the history, the serial moves forward, and it can be undone in turn. Where
-/// something newer would be lost, nothing happens.
+/// something newer would be lost, nothing happens. It needs the right to every set that the change touched.
 #[utoipa::path(post, path = "/v1/zones/{zone}/undo", tag = "History", operation_id = "undoChange",
-    params(ZoneName, DryRun), request_body = Undo,
+    params(ZoneName, DryRun, IdempotencyKey), request_body = Undo,
     responses(
         (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
-        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, BadZone))]
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, BadZone, InProgress, KeyReused))]
 pub(super) async fn undo(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     Body(Undo { revision }): Body<Undo>,
 ) -> Result<Json<ZoneChange>, Problem> {
     blocking(move || {
+        let (admin, event) = find(&allowed, &apex, revision)?;
+        if event.part_count > 1 {
+            allowed.to(Object::Everything)?; // it is taken back as a whole, other zones too
+        }
         let change = admin.store.history().undo(&apex, revision).map_err(|cannot| refusal(&cannot))?;
-        let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;
+        let made = change::make_blocking(&admin.store, &apex, change, dry_run, allowed.actor())?;
         Ok(Json(made.report(&apex)))
     })
     .await

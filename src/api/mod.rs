@@ -20,7 +20,9 @@
 //! - Types in bodies derive `ToSchema`; each field has a sentence, `examples(...)`, and its range.
 //! - A new type of problem is a line in `problem/table.rs`; a new tag a line in `description/mod.rs`.
 //! - An endpoint without a query takes [`extract::NoQuery`], so that a key nobody knows is refused.
-//! - Whoever needs no token says `security(())`.
+//! - What somebody needs who calls it is said in the table: [`endpoint::reading`], [`endpoint::writing`],
+//!   [`endpoint::administering`]. The handler takes [`auth::Allowed`] and says what it is about; only so it gets at anything.
+//! - Whoever needs no token ([`endpoint::open`]) says `security(())`.
 //! - Afterwards `UPDATE=1 cargo test --lib api::description` writes `docs/openapi.json`, and
 //!   `tests/api/schemathesis` holds the server to it.
 //!
@@ -28,37 +30,45 @@
 //!
 //! It has several doors, and all lead to the same [`Router`]: the Unix socket and the TCP addresses of a running server
 //! ([`serve`]), and [`Here`], by which the command line calls it in its own process when no server runs. So there is one
-//! way to change anything, and it is this one.
+//! way to change anything, and it is this one. Over the socket nobody needs a token, for the kernel says who calls;
+//! otherwise [`auth`] asks for one.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{Method, Uri};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::middleware;
+use axum::routing::get;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::store::Store;
-use listen::guard::{self, Hosts};
+use listen::guard;
 
+mod auth;
 mod backup;
 mod caller;
 mod change;
 mod description;
 mod difference;
+mod endpoint;
 mod event;
 mod extract;
+mod first_token;
+mod guesses;
 mod history;
 mod listen;
 mod new_zone;
+mod once;
+mod page;
 mod parameter;
 mod problem;
 mod read;
@@ -67,22 +77,32 @@ mod settings;
 mod status;
 mod stream;
 mod tag;
+mod tokens;
 mod types;
+mod uses;
 mod zone_file;
 mod zones;
 
 pub use caller::Caller;
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
+pub use first_token::{FILE as FIRST_TOKEN_FILE, FirstToken, first_token};
 pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
-use problem::{NoToken, WrongMethod};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use settings::{HostName, Listen, PORT, Settings};
+pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
 pub use types::{
     Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
     ZoneSummary, plain,
 };
 pub use zone_file::TEXT_DNS;
+
+use auth::Gate;
+use endpoint::{Endpoint, administering, open, reading, writing};
+use guesses::Guesses;
+use once::Answers;
+use problem::WrongMethod;
+use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
@@ -98,43 +118,84 @@ struct Admin {
     started: Instant,
     /// Whose turn it is to have a zone file in memory.
     zone_file_turns: Semaphore,
+    /// Wrong tokens.
+    guesses: Guesses,
+    /// The last use of each token.
+    uses: Uses,
+    /// Answers for those who ask again.
+    answers: Answers,
 }
 
-/// The table of endpoints, from which their description is made.
-fn table() -> OpenApiRouter<Arc<Admin>> {
-    let mut table = OpenApiRouter::with_openapi(description::frame())
-        .routes(routes!(zones::list))
-        .routes(routes!(zones::get, new_zone::create, zones::delete))
-        .routes(routes!(zone_file::get, zone_file::put))
-        .routes(routes!(records::list, records::patch))
-        .routes(routes!(records::get, records::put, records::post, records::delete))
-        .routes(routes!(history::all))
-        .routes(routes!(history::list))
-        .routes(routes!(history::get))
-        .routes(routes!(history::diff))
-        .routes(routes!(history::undo))
-        .routes(routes!(status::get))
-        .routes(routes!(backup::get))
-        .routes(routes!(description::get));
-    description::complete(table.get_openapi_mut());
-    table
+impl Admin {
+    fn new(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Self {
+        Self {
+            uses: Uses::open(store.directory()),
+            store,
+            settings,
+            addresses,
+            started: Instant::now(),
+            zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX),
+            guesses: Guesses::default(),
+            answers: Answers::default(),
+        }
+    }
+}
+
+/// The table of endpoints: what each needs, and the handlers of a path.
+fn table() -> Vec<Endpoint> {
+    vec![
+        reading(routes!(zones::list)),
+        reading(routes!(zones::get)),
+        writing(routes!(new_zone::create)).once(),
+        writing(routes!(zones::delete)),
+        reading(routes!(zone_file::get)),
+        writing(routes!(zone_file::put)),
+        reading(routes!(records::list)),
+        writing(routes!(records::patch)),
+        reading(routes!(records::get)),
+        writing(routes!(records::put, records::post, records::delete)),
+        reading(routes!(history::all)),
+        reading(routes!(history::list)),
+        reading(routes!(history::get)),
+        reading(routes!(history::diff)),
+        writing(routes!(history::undo)).once(),
+        administering(routes!(tokens::list)),
+        administering(routes!(tokens::create)).once(),
+        administering(routes!(tokens::get, tokens::delete)),
+        reading(routes!(status::get)),
+        administering(routes!(backup::get)),
+        open(routes!(description::get)),
+    ]
+}
+
+/// The endpoints and their description; behind the gate, or without one for the description alone.
+fn endpoints(gate: Option<&Gate>) -> OpenApiRouter<Gate> {
+    let empty = OpenApiRouter::with_openapi(description::frame());
+    let mut endpoints = table().into_iter().fold(empty, |router, endpoint| endpoint.join(router, gate));
+    description::complete(endpoints.get_openapi_mut());
+    endpoints
+}
+
+/// What is described.
+fn described() -> OpenApi {
+    endpoints(None).into_openapi()
 }
 
 /// The endpoints with all that stands around each.
-fn router(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Router {
-    let started = Instant::now();
-    let hosts = Hosts::of(&settings);
-    let zone_file_turns = Semaphore::new(ZONE_FILES_AT_ONCE_MAX);
-    let admin = Arc::new(Admin { store, settings, addresses, started, zone_file_turns });
-    let (router, _) = table().split_for_parts();
+fn router(gate: Gate) -> Router {
+    let hosts = gate.hosts();
+    let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
+        .route("/", get(page::root))
+        .route("/v1", get(page::root))
+        .route("/v1/", get(page::get))
+        .route("/problems/{name}", get(page::problem))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
-        .layer(middleware::from_fn(authenticate))
         .layer(middleware::from_fn_with_state(hosts, guard::admit))
         .layer(middleware::map_response(guard::dress))
-        .with_state(admin)
+        .with_state(gate)
 }
 
 async fn no_path(uri: Uri) -> Problem {
@@ -144,16 +205,6 @@ async fn no_path(uri: Uri) -> Problem {
 async fn no_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{method} is not possible at {}", uri.path());
     Problem::new(WrongMethod, detail, "the Allow header of this answer says what is")
-}
-
-/// Whoever comes over TCP has to show a token, and there are none.
-async fn authenticate(request: Request, next: Next) -> Response {
-    if let Some(ConnectInfo(Caller::Network { .. })) = request.extensions().get() {
-        let detail = "a token is needed".to_owned();
-        let hint = "send Authorization: Bearer, or ask at the Unix socket";
-        return Problem::new(NoToken, detail, hint).into_response();
-    }
-    next.run(request).await
 }
 
 /// Runs what reads much or waits for the disk, off the threads that must not wait.
@@ -169,7 +220,12 @@ pub async fn serve(
     addresses: Vec<String>,
     stop: impl Future<Output = ()> + Send,
 ) {
-    listen::serve(doors, router(store, settings, addresses), stop).await;
+    let gate = Gate::new(Admin::new(store, settings, addresses));
+    tokio::select! {
+        () = listen::serve(doors, router(gate.clone()), stop) => (),
+        never = gate.write_uses() => match never {},
+    }
+    gate.write_uses_now().await;
 }
 
 /// A request as the command line makes it.
@@ -185,7 +241,7 @@ pub struct Here(Router);
 impl Here {
     /// Opens the API over a store.
     pub fn new(store: Arc<Store>, settings: Settings) -> Self {
-        Self(router(store, settings, Vec::new()))
+        Self(router(Gate::new(Admin::new(store, settings, Vec::new()))))
     }
 
     /// Answers as a server would, on behalf of the user this process runs as.

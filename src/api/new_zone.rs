@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::caller::Caller;
+use super::auth::Allowed;
 use super::extract::{Body, DryRun, ZoneName};
-use super::problem::{BadValues, BadZone, Exists};
+use super::once::IdempotencyKey;
+use super::problem::{BadValues, BadZone, Exists, InProgress, KeyReused};
 use super::records::read_ttl;
 use super::types::{NewZone, ZoneChange, plain};
-use super::{Admin, Checked, Problem, ZoneFault, blocking, change, tag};
+use super::{Checked, Problem, ZoneFault, blocking, change, tag};
+use crate::access::Object;
 use crate::store::{Change, Decision, Refused};
 use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
@@ -28,25 +29,25 @@ const TIMES: &str = "14400 3600 2419200 600";
 ///
 /// Its SOA and NS records are made of the name servers. A zone that is there is never touched.
 #[utoipa::path(put, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "createZone",
-    params(ZoneName, DryRun), request_body = NewZone,
+    params(ZoneName, DryRun, IdempotencyKey), request_body = NewZone,
     responses(
         (status = 201, description = "The zone is made, and DNS answers it.", body = ZoneChange, headers(("ETag"))),
         (status = 200, description = "A dry run: what would be made.", body = ZoneChange, headers(("ETag"))),
-        Exists, BadZone, BadValues))]
+        Exists, BadZone, BadValues, InProgress, KeyReused))]
 pub(super) async fn create(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     Body(body): Body<NewZone>,
 ) -> Result<Response, Problem> {
+    let admin = allowed.to(Object::WholeZone(apex.borrow()))?;
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let checked = Checked::request(zone_text(&apex, &body, since_1970)?.into_bytes(), &apex);
     let warnings = ZoneFault::list(&checked.faults, &[]);
     let Some(zone) = checked.zone else {
         return Err(Problem::bad_zone(&plain(apex.borrow()), warnings));
     };
-    let actor = caller.actor();
+    let actor = allowed.actor();
     blocking(move || {
         let tag = tag::of_zone(&zone);
         let name = plain(apex.borrow());

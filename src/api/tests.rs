@@ -27,6 +27,11 @@ impl Bench {
         Self { here: Here::new(Arc::clone(&store), settings), store, _directory: directory }
     }
 
+    /// What stands behind both doors.
+    pub(super) fn router(&self) -> Router {
+        self.here.0.clone()
+    }
+
     pub(super) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> (u16, String, Vec<u8>) {
         let question = hyper::Request::builder().method(method).uri(path).header("content-type", kind);
         let answer = self.here.answer(question.body(Full::from(body.to_owned())).unwrap()).await;

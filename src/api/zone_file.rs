@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, Limited};
 
-use super::caller::Caller;
+use super::auth::Allowed;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
 use super::listen::Stalled;
@@ -18,6 +17,7 @@ use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
+use crate::access::Object;
 use crate::store::{Actor, Change};
 use crate::wire::Name;
 use crate::zone;
@@ -47,12 +47,12 @@ www  A    192.0.2.10
         (status = 304, description = "It is what you have.", headers(("ETag"))),
         NoSuchZone))]
 pub(super) async fn get(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     _: NoQuery,
     known: Known,
 ) -> Result<Response, Problem> {
-    let snapshot = admin.store.snapshot();
+    let snapshot = allowed.to(Object::WholeZone(apex.borrow()))?.store.snapshot();
     let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
     let tag = tag::of_zone(&zone);
     let body = stream::body(move |out| zone::print::zone(&zone, out));
@@ -65,26 +65,26 @@ pub(super) async fn get(
 /// of itself: it moves forward whatever the file says. `$INCLUDE` is refused.
 #[utoipa::path(put, path = "/v1/zones/{zone}/file", tag = "Zones", operation_id = "putZoneFile",
     params(ZoneName, DryRun, Conditions),
-    request_body(content = String, content_type = "text/dns", example = json!(EXAMPLE)),
+    request_body(content = String, content_type = "text/dns", description = "The zone file.", example = json!(EXAMPLE)),
     responses(
         (status = 200, description = "The zone is what the file says, and DNS answers it.", body = ZoneChange),
         Stale, BadZone, TooSlow))]
 pub(super) async fn put(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ZoneChange>, Problem> {
+    let admin = allowed.to(Object::WholeZone(apex.borrow()))?;
     must_be_text_dns(&headers)?;
     let Ok(_turn) = admin.zone_file_turns.acquire().await else {
         return Err(Problem::internal(&"the turns for zone files are closed"));
     };
     let text = collect(body, admin.settings.zone_file_size_max).await?;
     let admin = Arc::clone(&admin);
-    blocking(move || import(&admin, &apex, text, conditions, (dry_run, caller.actor())).map(Json)).await
+    blocking(move || import(&admin, &apex, text, conditions, (dry_run, allowed.actor())).map(Json)).await
 }
 
 fn import(

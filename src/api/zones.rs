@@ -1,27 +1,28 @@
 //! Zones: list, read, delete. A zone comes into being by [`super::new_zone`] or [`super::zone_file`].
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 
-use super::caller::Caller;
+use super::auth::Allowed;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
 use super::problem::{NoSuchZone, Stale};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
-use super::{Admin, Problem, blocking};
+use super::{Problem, blocking};
+use crate::access::Object;
 use crate::store::Change;
 
 /// List all zones
+///
+/// With a token that is limited to zones: those.
 #[utoipa::path(get, path = "/v1/zones", tag = "Zones", operation_id = "listZones",
     responses((status = 200, description = "The zones, in canonical order.", body = ZoneList)))]
-pub(super) async fn list(State(admin): State<Arc<Admin>>, _: NoQuery) -> Json<ZoneList> {
-    let snapshot = admin.store.snapshot();
-    let zones = snapshot.zones.iter().map(|zone| ZoneSummary::of(zone)).collect();
-    Json(ZoneList { revision: snapshot.revision, zones })
+pub(super) async fn list(allowed: Allowed, _: NoQuery) -> Result<Json<ZoneList>, Problem> {
+    let snapshot = allowed.to(Object::Server)?.store.snapshot();
+    let shown = snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
+    let zones = shown.map(|zone| ZoneSummary::of(zone)).collect();
+    Ok(Json(ZoneList { revision: snapshot.revision, zones }))
 }
 
 /// Read a zone in short
@@ -32,12 +33,12 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, _: NoQuery) -> Json<Zo
         (status = 304, description = "It is what you have.", headers(("ETag"))),
         NoSuchZone))]
 pub(super) async fn get(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     _: NoQuery,
     known: Known,
 ) -> Result<Response, Problem> {
-    let snapshot = admin.store.snapshot();
+    let snapshot = allowed.to(Object::Zone(apex.borrow()))?.store.snapshot();
     let zone = snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?;
     Ok(known.answer(&tag::of_zone(zone), Json(ZoneSummary::of(zone))))
 }
@@ -49,15 +50,15 @@ pub(super) async fn get(
     params(ZoneName, DryRun, Conditions),
     responses((status = 200, description = "It is gone.", body = ZoneChange), NoSuchZone, Stale))]
 pub(super) async fn delete(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
 ) -> Result<Json<ZoneChange>, Problem> {
+    let admin = allowed.to(Object::WholeZone(apex.borrow()))?;
     let change = change::on(conditions, &apex, 1, Change::DeleteZone { apex: apex.clone() });
     blocking(move || {
-        let made = change::make_blocking(&admin.store, &apex, change, dry_run, caller.actor())?;
+        let made = change::make_blocking(&admin.store, &apex, change, dry_run, allowed.actor())?;
         Ok(Json(made.report(&apex)))
     })
     .await

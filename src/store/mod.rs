@@ -40,7 +40,8 @@ pub mod stats;
 mod undo;
 mod writer;
 
-use std::io;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -81,6 +82,7 @@ pub struct Store {
     shared: Arc<Shared>,
     stats: Arc<Stats>,
     history: History,
+    directory: PathBuf,
     running: Mutex<Option<Running>>,
 }
 
@@ -154,7 +156,14 @@ impl Store {
         };
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
-        Ok(Self { snapshots, revisions, queue, shared, stats, history, running: Mutex::new(Some(running)) })
+        let directory = settings.directory.clone();
+        let running = Mutex::new(Some(running));
+        Ok(Self { snapshots, revisions, queue, shared, stats, history, directory, running })
+    }
+
+    /// The data directory, which is this store's alone.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The current state.
@@ -191,6 +200,12 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Writes everything as one file: the state, and as much of the past as the journal keeps. With all its secrets, so
+    /// nobody else should be able to read it.
+    pub fn backup(&self, out: &mut dyn Write) -> io::Result<()> {
+        backup::write(&self.snapshot(), Some(self.history.directory()), out)
     }
 
     /// Whether the writer is alive, whatever the disk does.

@@ -60,7 +60,9 @@ impl Wire {
     /// A whole answer.
     pub(crate) fn answer(&mut self, status: &str, fields: &str, body: impl AsRef<[u8]>) {
         let body = body.as_ref();
-        self.say([format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{fields}\r\n", body.len()).as_bytes(), body].concat());
+        self.say(
+            [format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{fields}\r\n", body.len()).as_bytes(), body].concat(),
+        );
     }
 
     /// More octets of the client; none when it left.
@@ -151,11 +153,7 @@ impl App {
     /// Has each request answered as soon as its head is there; what is to be kept is up to the answer.
     pub(crate) fn heads(answer: impl Fn(Seen, &mut Wire, &dyn Fn(Seen)) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let app = Self {
-            address: listener.local_addr().unwrap(),
-            seen: Arc::default(),
-            connections: Arc::default(),
-        };
+        let app = Self { address: listener.local_addr().unwrap(), seen: Arc::default(), connections: Arc::default() };
         let (seen, connections, answer) = (Arc::clone(&app.seen), Arc::clone(&app.connections), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

@@ -69,7 +69,11 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// A TLS connection for a name, by which config may be.
-pub(crate) fn tls(edge: &Edge, name: &str, config: ClientConfig) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+pub(crate) fn tls(
+    edge: &Edge,
+    name: &str,
+    config: ClientConfig,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
     let mut stream = StreamOwned::new(connection, connect(edge.https()));

@@ -14,7 +14,13 @@ use super::kit::{Edge, now, route, settings};
 
 #[test]
 fn a_site_is_served_by_its_name_and_by_its_wildcard() {
-    let (one, other) = (App::hello(), App::new(|_, wire| { wire.answer("200 OK", "", "other"); true }));
+    let (one, other) = (
+        App::hello(),
+        App::new(|_, wire| {
+            wire.answer("200 OK", "", "other");
+            true
+        }),
+    );
     let edge = Edge::start(&[("a.test", &one.url()), ("a.test/api", &other.url()), ("*.b.test", &other.url())]);
     assert_eq!(get(&edge, "a.test", "/").text(), "hello");
     assert_eq!(get(&edge, "a.test", "/api/x").text(), "other");
@@ -106,7 +112,10 @@ fn sessions_resume_and_survive_a_restart() {
 #[test]
 fn plain_http_leads_to_https() {
     let app = App::hello();
-    let edge = Edge::with([route("a.test", &app.url()), route("*.b.test", &app.url()), route("c.test", &app.url()).with_plain_http(true)], settings());
+    let edge = Edge::with(
+        [route("a.test", &app.url()), route("*.b.test", &app.url()), route("c.test", &app.url()).with_plain_http(true)],
+        settings(),
+    );
     let port = edge.https().port();
     let mut client = Client::http(&edge);
     let answer = client.get("a.test", "/x/y?z=1&w");
@@ -120,7 +129,11 @@ fn plain_http_leads_to_https() {
     assert_eq!(app.only().field("x-forwarded-proto"), "http");
     let answer = Client::http(&edge).get("unknown.test", "/");
     assert_eq!(answer.status, 404);
-    assert!(answer.text().contains("No site of this name") && answer.text().contains("freehold route add"), "{}", answer.text());
+    assert!(
+        answer.text().contains("No site of this name") && answer.text().contains("freehold route add"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]

@@ -49,7 +49,13 @@ fn problem(rows: &[&Row]) -> Response {
     let content = Content::new(Some(RefOr::T(schema.build().into())));
     let stale = rows.iter().any(|row| row.name == "stale");
     let answer = ResponseBuilder::new().description(description).content("application/problem+json", content);
-    let answer = if stale { answer.header("ETag", Header::default()) } else { answer };
+    let header = match status {
+        _ if stale => Some("ETag"),
+        Some(401 | 403) => Some("WWW-Authenticate"),
+        Some(429) => Some("Retry-After"),
+        Some(_) | None => None,
+    };
+    let answer = header.into_iter().fold(answer, |answer, name| answer.header(name, Header::default()));
     let mut answer = answer.build();
     complete_headers(&mut answer);
     answer
@@ -62,6 +68,7 @@ fn complete_headers(answer: &mut Response) {
             "ETag" => {
                 ("The tag of what is there now: send it in `If-Match` to change only that.", json!("\"2026112102\""))
             }
+            "WWW-Authenticate" => ("How to ask (RFC 6750).", json!("Bearer realm=\"freehold\"")),
             "Location" => ("Where it is.", json!("/v1/")),
             "Retry-After" => ("Seconds until a new try can succeed.", json!("1")),
             _ => continue,

@@ -20,8 +20,8 @@ use utoipa::openapi::{Components, OpenApi, RefOr};
 use super::Problem;
 use super::extract::NoQuery;
 use super::problem::{
-    BadRequest, Busy, Closing, CrossSite, Internal, NotSaved, ProblemType, ROWS, Row, TooLarge, TooSlow,
-    WrongContentType, WrongHost,
+    BadRequest, BadToken, Busy, Closing, CrossSite, Forbidden, Internal, NoToken, NotSaved, ProblemType, ROWS, Row,
+    TooLarge, TooManyGuesses, TooSlow, WrongContentType, WrongHost,
 };
 
 mod answer;
@@ -44,6 +44,7 @@ mod tests;
         (name = "Zones", description = "Zones come whole: made of their name servers or imported as a file, exported, deleted."),
         (name = "Records", description = "Single record sets, and many as one change. When an answer leaves, DNS gives it too."),
         (name = "History", description = "Who changed what and when, and taking it back."),
+        (name = "Tokens", description = "Who else may do what: created, listed, revoked. Their limits are told in docs/tokens.md."),
         (name = "Server", description = "What the server does, backups, and this description."),
     ),
     components(schemas(Problem)),
@@ -90,7 +91,12 @@ pub(super) fn complete(document: &mut OpenApi) {
 fn implied(method: &HttpMethod, operation: &Operation) -> Vec<Row> {
     let takes_body = operation.request_body.is_some();
     let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head);
+    let takes_token = operation.security.is_none();
     let rows = [
+        (takes_token, NoToken::ROW),
+        (takes_token, BadToken::ROW),
+        (takes_token, Forbidden::ROW),
+        (takes_token, TooManyGuesses::ROW),
         (true, BadRequest::ROW),
         (true, CrossSite::ROW),
         (true, WrongHost::ROW),
@@ -121,7 +127,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
 
 /// The text, made once.
 static TEXT: LazyLock<Result<Bytes, serde_json::Error>> = LazyLock::new(|| {
-    let mut text = super::table().into_openapi().to_pretty_json()?;
+    let mut text = super::described().to_pretty_json()?;
     text.push('\n');
     Ok(text.into())
 });

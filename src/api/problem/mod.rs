@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::types::plain;
+use crate::access::Limit;
 use crate::wire::Name;
 use crate::zone::text::Source;
 use crate::zone::{Fault, Severity};
@@ -25,6 +26,16 @@ const WARNING: &str = "warning";
 
 /// A problem document (RFC 9457, section 3.1).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "type": "/problems/bad-values", "title": "The request has wrong values", "status": 422,
+    "detail": "MX preference must be a number from 0 to 65535",
+    "hint": "write a number from 0 to 65535 instead of \"70000\"",
+    "faults": [{
+        "severity": "error", "field": "/values/0", "column": 1,
+        "message": "MX preference must be a number from 0 to 65535",
+        "cure": "write a number from 0 to 65535 instead of \"70000\"",
+    }],
+})))]
 pub struct Problem {
     /// The type of problem, for programs: a reference relative to the API's own address.
     #[serde(rename = "type")]
@@ -50,6 +61,15 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, examples("\"2026112102\""))]
     pub current: Option<Box<str>>,
+    /// The limit of the token that forbids it: `rights`, `zones`, `names`, `types` or `networks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(rights|zones|names|types|networks)$",
+        examples("zones"))]
+    pub limit: Option<Limit>,
+    /// After how many seconds the same request can succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, examples(6))]
+    pub retry_after_seconds: Option<u16>,
 }
 
 /// What the system says is wrong, in the words people know: lower case, and without ` (os error 13)`.
@@ -102,6 +122,8 @@ impl Problem {
             hint: hint.into(),
             faults: Box::default(),
             current: None,
+            limit: None,
+            retry_after_seconds: None,
         }
     }
 
@@ -221,12 +243,31 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let current = self.current.as_deref().and_then(|tag| HeaderValue::from_str(tag).ok());
+        let challenge = challenge(status, self.kind.ends_with(BadToken::ROW.name));
+        let retry_after = self.retry_after_seconds.map(HeaderValue::from);
+        let kind = Some(HeaderValue::from_static("application/problem+json"));
         let mut response = (status, Json(self)).into_response();
-        if let Some(tag) = current {
-            response.headers_mut().insert(header::ETAG, tag);
+        for (name, value) in [
+            (header::CONTENT_TYPE, kind),
+            (header::ETAG, current),
+            (header::WWW_AUTHENTICATE, challenge),
+            (header::RETRY_AFTER, retry_after),
+        ] {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
         }
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
+}
+
+/// How to ask with the right token (RFC 6750, section 3).
+fn challenge(status: StatusCode, has_token: bool) -> Option<HeaderValue> {
+    let challenge = match (status, has_token) {
+        (StatusCode::UNAUTHORIZED, false) => "Bearer realm=\"freehold\"",
+        (StatusCode::UNAUTHORIZED, true) => "Bearer realm=\"freehold\", error=\"invalid_token\"",
+        (StatusCode::FORBIDDEN, _) => "Bearer realm=\"freehold\", error=\"insufficient_scope\"",
+        _ => return None,
+    };
+    Some(HeaderValue::from_static(challenge))
 }

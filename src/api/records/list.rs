@@ -1,6 +1,7 @@
 //! Pages of a zone's record sets, in canonical order. A page costs what it shows, whatever the zone holds.
 
 use crate::api::Problem;
+use crate::api::auth::Allowed;
 use crate::api::extract::{self, Queries};
 use crate::api::types::{RecordList, RecordSet, plain};
 use crate::wire::{Kind, Name, NameRef};
@@ -48,6 +49,16 @@ impl Filter {
 
     /// The page.
     pub(super) fn page(&self, zone: &Zone) -> RecordList {
+        self.walk(zone, NAMES_MAX, &|_, _| true)
+    }
+
+    /// The page with everything left out that somebody may not see. It goes on until it is full or the zone ends, however
+    /// many names that takes: where it stopped would tell a name. Blocks that long.
+    pub(super) fn page_for(&self, zone: &Zone, allowed: &Allowed) -> RecordList {
+        self.walk(zone, usize::MAX, &|name, kind| allowed.sees(zone.apex(), name, kind))
+    }
+
+    fn walk(&self, zone: &Zone, names_max: usize, shows: &dyn Fn(NameRef<'_>, Kind) -> bool) -> RecordList {
         let mut list = RecordList { zone: plain(zone.apex()), serial: zone.serial(), records: Vec::new(), next: None };
         let within = self.name.as_ref().or(self.below.as_ref());
         let starts = [within, self.from.as_ref().map(|place| &place.name)].into_iter().flatten();
@@ -57,11 +68,11 @@ impl Filter {
             if !self.reaches(name) {
                 break;
             }
-            if number == NAMES_MAX {
+            if number == names_max {
                 list.next = Some(Place { name: name.to_name(), kind: Kind(0) }.write());
                 break;
             }
-            for set in node.sets().filter(|set| self.passes(name, set.kind())) {
+            for set in node.sets().filter(|set| self.passes(name, set.kind()) && shows(name, set.kind())) {
                 if list.records.len() == self.limit {
                     list.next = Some(Place { name: name.to_name(), kind: set.kind() }.write());
                     return list;
@@ -92,11 +103,12 @@ impl Place {
     }
 
     fn read(text: &str, apex: NameRef<'_>) -> Result<Self, Problem> {
-        let octets: Option<Vec<u8>> = text
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
-            .collect();
+        let digit = |letter: u8| b"0123456789abcdef".iter().position(|digit| *digit == letter);
+        let octet = |pair: &[u8]| match *pair {
+            [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            _ => None,
+        };
+        let octets: Option<Vec<u8>> = text.as_bytes().chunks(2).map(octet).collect();
         let place = octets.as_deref().and_then(|octets| {
             let (kind, name) = octets.split_first_chunk()?;
             let (name, rest) = NameRef::read(name).ok()?;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -16,14 +16,15 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use super::caller::Caller;
+use super::auth::Allowed;
 use super::change;
 use super::extract::{Body, DryRun, NoQuery, Queries, SetPath, ZoneName};
-use super::problem::{BadValues, NoSuchRecord, NoSuchZone, Stale, ZoneRule};
+use super::problem::{BadValues, NoSuchRecord, NoSuchZone, ProblemType, Stale, ZoneRule};
 use super::tag::{self, Conditions, Known};
 use super::types::{Action, Patch, PatchStep, RecordList, RecordSet, SetBody, ZoneChange};
-use super::{Admin, Problem};
-use crate::store::{Actor, Change, Decision, Refused};
+use super::{Problem, blocking};
+use crate::access::Object;
+use crate::store::{Change, Decision, Refused};
 use crate::wire::{Kind, Name};
 use crate::zone::Zone;
 use step::Step;
@@ -34,7 +35,8 @@ pub(super) use step::read_ttl;
 /// List record sets
 ///
 /// In canonical order, then by the number of the type, page by page. A page looks at no more than 10,000 names: with a
-/// filter it can be short, even empty, and not be the last.
+/// filter it can be short, even empty, and not be the last. A token that is limited to names or types is shown only those,
+/// as if there were no others.
 #[utoipa::path(get, path = "/v1/zones/{zone}/records", tag = "Records", operation_id = "listRecords",
     params(ZoneName, Filter, Known),
     responses(
@@ -42,15 +44,20 @@ pub(super) use step::read_ttl;
         (status = 304, description = "The zone is the one you have.", headers(("ETag"))),
         NoSuchZone))]
 pub(super) async fn list(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     queries: Queries,
     known: Known,
 ) -> Result<Response, Problem> {
+    let snapshot = allowed.to(Object::Zone(apex.borrow()))?.store.snapshot();
     let filter = Filter::read(queries, apex.borrow())?;
-    let snapshot = admin.store.snapshot();
     let zone = Arc::clone(snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?);
-    Ok(known.answer(&tag::of_zone(&zone), Json(filter.page(&zone))))
+    let tag = tag::of_zone(&zone);
+    let page = match allowed.is_partial() {
+        false => filter.page(&zone),
+        true => blocking(move || Ok(filter.page_for(&zone, &allowed))).await?,
+    };
+    Ok(known.answer(&tag, Json(page)))
 }
 
 /// Change many record sets as one
@@ -63,15 +70,15 @@ pub(super) async fn list(
         (status = 200, description = "All are made, and DNS answers them.", body = ZoneChange, headers(("ETag"))),
         NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
 pub(super) async fn patch(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     ZoneName(apex): ZoneName,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
     Body(patch): Body<Patch>,
 ) -> Result<Response, Problem> {
+    allowed.to(Object::Zone(apex.borrow()))?;
     let steps = step::read_patch(&patch, apex.borrow())?;
-    change(admin, Wish { apex, steps, conditions, one: None, dry_run, actor: caller.actor() }).await
+    change(allowed, Wish { apex, steps, conditions, one: None, dry_run }).await
 }
 
 /// Read a record set
@@ -82,14 +89,16 @@ pub(super) async fn patch(
         (status = 304, description = "It is what you have.", headers(("ETag"))),
         NoSuchZone, NoSuchRecord))]
 pub(super) async fn get(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     SetPath { apex, name, kind }: SetPath,
     _: NoQuery,
     known: Known,
 ) -> Result<Response, Problem> {
-    let snapshot = admin.store.snapshot();
+    let object = Object::Set { zone: apex.borrow(), name: name.borrow(), kind };
+    let snapshot = allowed.to(object)?.store.snapshot();
     let zone = snapshot.zones.get(apex.borrow()).ok_or_else(|| Problem::no_zone(&apex))?;
-    let set = step::find(zone, &name, kind).ok_or_else(|| change::refusal(&step::no_set(zone, &name, kind)))?;
+    let none = || without_others(&allowed, change::refusal(&step::no_set(zone, &name, kind)));
+    let set = step::find(zone, &name, kind).ok_or_else(none)?;
     Ok(known.answer(&tag::of_set(set), Json(RecordSet::of(name.borrow(), set))))
 }
 
@@ -103,14 +112,13 @@ pub(super) async fn get(
         (status = 201, description = "There was none, and now it is there.", body = ZoneChange, headers(("ETag"))),
         NoSuchZone, ZoneRule, Stale, BadValues))]
 pub(super) async fn put(
-    admin: State<Arc<Admin>>,
+    allowed: Allowed,
     path: SetPath,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
     Body(body): Body<SetBody>,
 ) -> Result<Response, Problem> {
-    one(admin, path, Action::Put, body, (dry_run, caller.actor()), conditions).await
+    one(allowed, path, Action::Put, body, dry_run, conditions).await
 }
 
 /// Add values to a record set
@@ -124,14 +132,13 @@ pub(super) async fn put(
         (status = 201, description = "There was no set, and now it is there.", body = ZoneChange, headers(("ETag"))),
         NoSuchZone, ZoneRule, Stale, BadValues))]
 pub(super) async fn post(
-    admin: State<Arc<Admin>>,
+    allowed: Allowed,
     path: SetPath,
     DryRun(dry_run): DryRun,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
     Body(body): Body<SetBody>,
 ) -> Result<Response, Problem> {
-    one(admin, path, Action::Add, body, (dry_run, caller.actor()), conditions).await
+    one(allowed, path, Action::Add, body, dry_run, conditions).await
 }
 
 /// Delete a record set, or values of it
@@ -143,14 +150,13 @@ pub(super) async fn post(
         (status = 200, description = "They are gone; the tag is that of what is left.", body = ZoneChange, headers(("ETag"))),
         NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
 pub(super) async fn delete(
-    admin: State<Arc<Admin>>,
+    allowed: Allowed,
     path: SetPath,
     DeleteQuery { values, dry_run }: DeleteQuery,
-    ConnectInfo(caller): ConnectInfo<Caller>,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let action = if values.is_empty() { Action::Delete } else { Action::Remove };
-    one(admin, path, action, SetBody { ttl: None, values }, (dry_run, caller.actor()), conditions).await
+    one(allowed, path, action, SetBody { ttl: None, values }, dry_run, conditions).await
 }
 
 /// The query `?value=192.0.2.7&value=192.0.2.8&dry_run=1`.
@@ -170,17 +176,18 @@ impl<S: Send + Sync> FromRequestParts<S> for DeleteQuery {
 
 /// A change of one set.
 async fn one(
-    State(admin): State<Arc<Admin>>,
+    allowed: Allowed,
     SetPath { apex, name, kind }: SetPath,
     action: Action,
     SetBody { ttl, values }: SetBody,
-    (dry_run, actor): (bool, Actor),
+    dry_run: bool,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
+    allowed.to(Object::Set { zone: apex.borrow(), name: name.borrow(), kind })?;
     let body = PatchStep { action, name: String::new(), kind: String::new(), ttl, values };
     let one = (name, kind);
     let step = step::read_one(&body, one.clone(), apex.borrow())?;
-    change(admin, Wish { apex, steps: vec![step], conditions, one: Some(one), dry_run, actor }).await
+    change(allowed, Wish { apex, steps: vec![step], conditions, one: Some(one), dry_run }).await
 }
 
 /// What a request wants.
@@ -191,7 +198,6 @@ struct Wish {
     /// The set that the conditions and the answer's tag are about; otherwise they are about the zone.
     one: Option<(Name, Kind)>,
     dry_run: bool,
-    actor: Actor,
 }
 
 impl Wish {
@@ -203,14 +209,31 @@ impl Wish {
     }
 }
 
-async fn change(admin: Arc<Admin>, wish: Wish) -> Result<Response, Problem> {
+async fn change(allowed: Allowed, wish: Wish) -> Result<Response, Problem> {
+    let admin = allowed.to(Object::Zone(wish.apex.borrow()))?;
+    let sets = step::sets(&wish.steps);
+    for (name, kind) in &sets {
+        allowed.to(Object::Set { zone: wish.apex.borrow(), name: name.borrow(), kind: *kind })?;
+    }
     let wish = Arc::new(wish);
-    let made = change::make(&admin.store, &wish.apex, decision(&wish), wish.dry_run, wish.actor.clone()).await?;
-    let report = made.report_sets(&wish.apex, &step::sets(&wish.steps));
+    let made = change::make(&admin.store, &wish.apex, decision(&wish), wish.dry_run, allowed.actor()).await;
+    let made = made.map_err(|problem| without_others(&allowed, problem))?;
+    let mut report = made.report_sets(&wish.apex, &sets);
+    if allowed.is_partial() {
+        report.warnings.clear(); // they name what lies below and around, which may be anybody's
+    }
     let tag = made.after().and_then(|zone| wish.tag(zone));
     let is_new = wish.one.is_some() && tag.is_some() && made.before().is_some_and(|zone| wish.tag(zone).is_none());
     let status = if is_new && !wish.dry_run { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, tag.as_deref().map(tag::header), Json(report)).into_response())
+}
+
+/// What is not there, without a word about what else is there, for those who may see a part of the zone only.
+fn without_others(allowed: &Allowed, problem: Problem) -> Problem {
+    match allowed.is_partial() && *problem.kind == *NoSuchRecord::ROW.address() {
+        true => Problem::new(NoSuchRecord, "there is no such record".to_owned(), "look at what is there"),
+        false => problem,
+    }
 }
 
 fn decision(wish: &Arc<Wish>) -> Change {
