@@ -211,7 +211,9 @@ fn only_what_changes_nothing_is_tried_again_once_it_was_sent() {
         true
     });
     let edge = Edge::start(&[("a.test", &app.url())]);
-    for (method, status) in [("GET", 200), ("HEAD", 200), ("OPTIONS", 200), ("DELETE", 200), ("PUT", 200), ("PATCH", 502), ("POST", 502)] {
+    for (method, status) in
+        [("GET", 200), ("HEAD", 200), ("OPTIONS", 200), ("DELETE", 200), ("PUT", 200), ("PATCH", 502), ("POST", 502)]
+    {
         // A first request makes sure that there is a connection to use again.
         assert_eq!(get(&edge, "a.test", "/warm").status, 200);
         let before = count.load(Ordering::Relaxed);

@@ -44,7 +44,10 @@ fn site(more: serde_json::Value) -> Site {
     symlink(at("secret.txt"), at("site/absolute.txt")).unwrap();
     symlink("../..", at("site/sub/up")).unwrap();
     symlink("a b.txt", at("site/inside.txt")).unwrap();
-    let edge = Edge::with([route("a.test", "/", &at("site"), more.clone()), route("a.test", "/docs", &at("site"), more)], settings());
+    let edge = Edge::with(
+        [route("a.test", "/", &at("site"), more.clone()), route("a.test", "/docs", &at("site"), more)],
+        settings(),
+    );
     Site { folder, edge }
 }
 
@@ -88,13 +91,35 @@ fn files_are_shown_as_what_they_are() {
 fn nothing_is_shown_that_should_not_be() {
     let site = site(plain());
     for path in [
-        "/.env", "/.git/config", "/%2eenv", "/.git%2fconfig", "/sub/../.env", "/..%2fsecret.txt", "/%2e%2e/secret.txt",
-        "/link.txt", "/absolute.txt", "/sub/up/secret.txt", "/sub/up/site/.env", "/none", "/a%20b.txt/", "/index.html/x",
-        "/sub/deep/", "/list/", "/a%00b", "/%ff", "/..;/secret.txt", "/\\..\\secret.txt", "/list/.hidden",
+        "/.env",
+        "/.git/config",
+        "/%2eenv",
+        "/.git%2fconfig",
+        "/sub/../.env",
+        "/..%2fsecret.txt",
+        "/%2e%2e/secret.txt",
+        "/link.txt",
+        "/absolute.txt",
+        "/sub/up/secret.txt",
+        "/sub/up/site/.env",
+        "/none",
+        "/a%20b.txt/",
+        "/index.html/x",
+        "/sub/deep/",
+        "/list/",
+        "/a%00b",
+        "/%ff",
+        "/..;/secret.txt",
+        "/\\..\\secret.txt",
+        "/list/.hidden",
     ] {
         let answer = get(&site.edge, "a.test", path);
         assert!([400, 404].contains(&answer.status), "{path}: {} {}", answer.status, answer.text());
-        assert!(!answer.text().contains("secret") || answer.text().contains("no such page"), "{path}: {}", answer.text());
+        assert!(
+            !answer.text().contains("secret") || answer.text().contains("no such page"),
+            "{path}: {}",
+            answer.text()
+        );
     }
     let posted = ask(&site.edge, "a.test", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
     assert_eq!((posted.status, posted.field("allow")), (405, "GET, HEAD"));
@@ -103,7 +128,8 @@ fn nothing_is_shown_that_should_not_be() {
 #[test]
 fn a_part_of_a_file_and_only_if_it_is_the_same() {
     let site = site(plain());
-    let with = |fields: &str| ask(&site.edge, "a.test", &format!("GET /a%20b.txt HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n"));
+    let with =
+        |fields: &str| ask(&site.edge, "a.test", &format!("GET /a%20b.txt HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n"));
     let whole = with("");
     let (etag, modified) = (whole.field("etag").to_owned(), whole.field("last-modified").to_owned());
     assert!(!etag.is_empty() && !modified.is_empty() && whole.field("accept-ranges") == "bytes");
@@ -115,7 +141,11 @@ fn a_part_of_a_file_and_only_if_it_is_the_same() {
         ("bytes=10-", 416, "", "bytes */10"),
     ] {
         let answer = with(&format!("Range: {range}\r\n"));
-        assert_eq!((answer.status, answer.text().as_str(), answer.field("content-range")), (status, text, told), "{range}");
+        assert_eq!(
+            (answer.status, answer.text().as_str(), answer.field("content-range")),
+            (status, text, told),
+            "{range}"
+        );
     }
     assert_eq!(with(&format!("If-None-Match: {etag}\r\n")).status, 304);
     assert_eq!(with("If-None-Match: \"other\"\r\n").status, 200);
@@ -130,10 +160,18 @@ fn a_part_of_a_file_and_only_if_it_is_the_same() {
 #[test]
 fn the_compressed_file_beside_it_is_sent_to_who_takes_it() {
     let site = site(plain());
-    for (accept, encoding, text) in
-        [("br, gzip", "br", "brotli"), ("gzip", "gzip", "gzip"), ("zstd", "zstd", "zstd"), ("identity", "", "plain"), ("br;q=0", "", "plain")]
-    {
-        let answer = ask(&site.edge, "a.test", &format!("GET /app.js HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: {accept}\r\n\r\n"));
+    for (accept, encoding, text) in [
+        ("br, gzip", "br", "brotli"),
+        ("gzip", "gzip", "gzip"),
+        ("zstd", "zstd", "zstd"),
+        ("identity", "", "plain"),
+        ("br;q=0", "", "plain"),
+    ] {
+        let answer = ask(
+            &site.edge,
+            "a.test",
+            &format!("GET /app.js HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: {accept}\r\n\r\n"),
+        );
         assert_eq!((answer.field("content-encoding"), answer.text().as_str()), (encoding, text), "{accept}");
         assert_eq!(answer.field("vary").to_ascii_lowercase(), "accept-encoding");
         assert!(answer.field("content-type").contains("javascript"), "{}", answer.head);

@@ -36,7 +36,11 @@ fn the_app_learns_who_asks_and_cannot_be_told_otherwise() {
         assert_eq!(seen.all(field), [value], "{field}");
     }
     assert!(seen.field("via").starts_with("1.1 freehold-"), "{}", seen.head);
-    assert!(!seen.head.contains("6.6.6.6") && !seen.head.contains("evil") && !seen.head.contains("/admin"), "{}", seen.head);
+    assert!(
+        !seen.head.contains("6.6.6.6") && !seen.head.contains("evil") && !seen.head.contains("/admin"),
+        "{}",
+        seen.head
+    );
 }
 
 #[test]
@@ -86,14 +90,21 @@ fn what_belongs_to_a_connection_stays_there_both_ways() {
     for gone in ["x-mine", "keep-alive", "proxy-authorization", "connection", "transfer-encoding"] {
         assert_eq!(seen.all(gone), [""; 0], "{gone}: {}", seen.head);
     }
-    for (kept, value) in [("te", "trailers"), ("authorization", "Basic eA=="), ("accept-encoding", "br"), ("x-outer", "2")] {
+    for (kept, value) in
+        [("te", "trailers"), ("authorization", "Basic eA=="), ("accept-encoding", "br"), ("x-outer", "2")]
+    {
         assert_eq!(seen.all(kept), [value], "{}", seen.head);
     }
     for gone in ["X-Inner", "Keep-Alive", "Proxy-Connection", "Upgrade", "Connection", "Via"] {
         assert_eq!(answer.field(gone), "", "{}", answer.head);
     }
     assert_eq!((answer.field("server"), answer.field("x-outer"), answer.text().as_str()), ("app", "2", "ok"));
-    assert_eq!(answer.head.matches("et-cookie: ").count() + answer.head.matches("et-Cookie: ").count(), 2, "{}", answer.head);
+    assert_eq!(
+        answer.head.matches("et-cookie: ").count() + answer.head.matches("et-Cookie: ").count(),
+        2,
+        "{}",
+        answer.head
+    );
     assert!(!answer.field("date").is_empty());
 }
 
@@ -107,7 +118,8 @@ fn the_body_reaches_the_app_framed_anew_and_once() {
     client.say("POST /c HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n").answer();
     client.get("a.test", "/d");
     let seen = app.seen();
-    let told: Vec<_> = seen.iter().map(|seen| (seen.line(), seen.field("content-length"), seen.field("transfer-encoding"))).collect();
+    let told: Vec<_> =
+        seen.iter().map(|seen| (seen.line(), seen.field("content-length"), seen.field("transfer-encoding"))).collect();
     assert_eq!(
         told,
         [
@@ -180,7 +192,8 @@ fn a_request_that_comes_back_is_noticed() {
 #[test]
 fn a_failure_is_shown_in_the_form_the_client_accepts() {
     let edge = Edge::start(&[("a.test", "http://127.0.0.1:1")]);
-    let with = |accept: &str| ask(&edge, "a.test", &format!("GET / HTTP/1.1\r\nHost: a.test\r\nAccept: {accept}\r\n\r\n"));
+    let with =
+        |accept: &str| ask(&edge, "a.test", &format!("GET / HTTP/1.1\r\nHost: a.test\r\nAccept: {accept}\r\n\r\n"));
     let page = with("text/html,*/*;q=0.8");
     assert_eq!((page.status, page.field("content-type")), (502, "text/html; charset=utf-8"));
     assert!(page.text().contains("<p>The app behind this site is not running.</p>"), "{}", page.text());

@@ -24,7 +24,8 @@ fn in_time(begin: Instant) {
 #[test]
 fn slow_clients_are_cut() {
     let app = App::hello();
-    let clients = Clients { handshake: SHORT, head: SHORT, body: SHORT, idle: Duration::from_secs(3_600), ..Clients::default() };
+    let clients =
+        Clients { handshake: SHORT, head: SHORT, body: SHORT, idle: Duration::from_secs(3_600), ..Clients::default() };
     let edge = edge(&app, clients);
     let begin = Instant::now();
     // A handshake that does not go on.
@@ -109,7 +110,8 @@ fn a_client_that_takes_nothing_is_cut_and_the_app_let_go_of() {
 fn idle_connections_are_closed_and_those_in_use_are_not() {
     let app = App::hello();
     let edge = edge(&app, Clients { idle: Duration::from_secs(1), ..Clients::default() });
-    let (mut idle, mut used, mut plain) = (Client::https(&edge, "a.test"), Client::https(&edge, "a.test"), Client::http(&edge));
+    let (mut idle, mut used, mut plain) =
+        (Client::https(&edge, "a.test"), Client::https(&edge, "a.test"), Client::http(&edge));
     idle.get("a.test", "/");
     for _ in 0..12 {
         assert_eq!(used.get("a.test", "/").text(), "hello");
@@ -177,7 +179,9 @@ fn one_client_cannot_take_all_connections_and_idle_ones_make_room() {
 fn heads_have_a_size_and_a_count() {
     let app = App::hello();
     let edge = edge(&app, Clients { head_size_max: 8_192, headers_max: 20, ..Clients::default() });
-    let with = |fields: &str| super::client::ask(&edge, "a.test", &format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")).status;
+    let with = |fields: &str| {
+        super::client::ask(&edge, "a.test", &format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")).status
+    };
     assert_eq!(with(&format!("X-A: {}\r\n", "x".repeat(7_000))), 200);
     assert_eq!(with(&format!("X-A: {}\r\n", "x".repeat(100_000))), 431);
     assert_eq!(with(&"X-A: 1\r\n".repeat(19)), 200);
@@ -187,7 +191,8 @@ fn heads_have_a_size_and_a_count() {
     run(async {
         let mut client = http2(&edge, "a.test").await;
         let large = "x".repeat(30_000);
-        let answer = client.send_request(request("GET", "https://a.test/", &[("x-a", &large)], super::client::empty())).await;
+        let answer =
+            client.send_request(request("GET", "https://a.test/", &[("x-a", &large)], super::client::empty())).await;
         assert!(answer.map_or(431, |answer| answer.status().as_u16()) == 431);
     });
     assert_eq!(app.seen().len(), 2);
@@ -204,7 +209,8 @@ fn a_flood_of_resets_ends_its_own_connection_only() {
     let mut honest = Client::https(&edge, "b.test");
     let mut flood = tls(&edge, "a.test", tls_config(&edge, &["h2"])).unwrap();
     flood.write_all(&preface()).unwrap();
-    let fields: [(&str, &[u8]); 4] = [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/")];
+    let fields: [(&str, &[u8]); 4] =
+        [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/")];
     let block = literal(&fields);
     let mut ended = false;
     for number in 0..20_000_u32 {
@@ -229,7 +235,8 @@ fn a_flood_of_continuations_ends_its_own_connection_only() {
     let edge = Edge::start(&[("a.test", &app.url())]);
     let mut honest = Client::https(&edge, "a.test");
     let mut flood = tls(&edge, "a.test", tls_config(&edge, &["h2"])).unwrap();
-    let fields: [(&str, &[u8]); 4] = [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/")];
+    let fields: [(&str, &[u8]); 4] =
+        [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/")];
     flood.write_all(&[preface(), frame(1, 0x01, 1, &literal(&fields))].concat()).unwrap();
     let more = literal(&[("x-more", &[b'x'; 4_000][..])]);
     let mut sent = 0;
@@ -319,7 +326,7 @@ pub(crate) fn raw_http2(edge: &Edge, fields: &[(&str, &[u8])]) -> bool {
             return true;
         }
         match head[3] {
-            3 | 7 => return true,          // RST_STREAM, GOAWAY
+            3 | 7 => return true,           // RST_STREAM, GOAWAY
             1 => return payload[0] != 0x88, // anything but ":status: 200" of the static table
             _ => (),
         }

@@ -32,7 +32,10 @@ fn check(rows: &[Row<'_>]) {
         let seen = app.seen();
         let lines: Vec<&str> = seen.iter().map(|seen| seen.line()).collect();
         assert_eq!(lines, *reached, "{name}");
-        assert!(seen.iter().all(|seen| seen.all("content-length").len() + seen.all("transfer-encoding").len() <= 1), "{name}");
+        assert!(
+            seen.iter().all(|seen| seen.all("content-length").len() + seen.all("transfer-encoding").len() <= 1),
+            "{name}"
+        );
     }
 }
 
@@ -44,8 +47,18 @@ fn two_lengths_are_none() {
     let chunked_hidden = format!("0\r\n\r\n{HIDDEN}");
     let size = chunked_hidden.len();
     check(&[
-        ("CL.TE", head(&format!("Content-Length: {size}\r\nTransfer-Encoding: chunked\r\n")) + &chunked_hidden, 400, &[]),
-        ("TE.CL", head("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n") + "2b\r\nGET /hidden HTTP/1.1\r\n\r\n", 400, &[]),
+        (
+            "CL.TE",
+            head(&format!("Content-Length: {size}\r\nTransfer-Encoding: chunked\r\n")) + &chunked_hidden,
+            400,
+            &[],
+        ),
+        (
+            "TE.CL",
+            head("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n") + "2b\r\nGET /hidden HTTP/1.1\r\n\r\n",
+            400,
+            &[],
+        ),
         ("CL.CL", head(&format!("Content-Length: 0\r\nContent-Length: {}\r\n", HIDDEN.len())) + HIDDEN, 400, &[]),
         ("CL twice alike", head("Content-Length: 2\r\nContent-Length: 2\r\n") + "ab", 400, &[]),
         ("CL as a list", head("Content-Length: 2, 2\r\n") + "ab", 400, &[]),
@@ -53,8 +66,18 @@ fn two_lengths_are_none() {
         ("TE with something before", head("Transfer-Encoding: gzip, chunked\r\n") + &chunked_hidden, 400, &[]),
         ("TE with something behind", head("Transfer-Encoding: chunked, identity\r\n") + &chunked_hidden, 400, &[]),
         ("TE that is none", head("Transfer-Encoding: xchunked\r\n") + &chunked_hidden, 400, &[]),
-        ("TE in HTTP/1.0", "POST /first HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), 400, &[]),
-        ("TE of HTTP/1.0 with CL", "POST /first HTTP/1.0\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nab".into(), 200, &[FIRST]),
+        (
+            "TE in HTTP/1.0",
+            "POST /first HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+            400,
+            &[],
+        ),
+        (
+            "TE of HTTP/1.0 with CL",
+            "POST /first HTTP/1.0\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nab".into(),
+            200,
+            &[FIRST],
+        ),
     ]);
 }
 
@@ -70,7 +93,12 @@ fn odd_spellings_are_refused() {
         ("length beyond all", head("Content-Length: 99999999999999999999999\r\n"), 400, &[]),
         ("folded line", head("X-A: 1\r\n Content-Length: 5\r\n"), 400, &[]),
         ("folded TE", head("Transfer-Encoding:\r\n chunked\r\n") + "0\r\n\r\n", 400, &[]),
-        ("bare line feed in the head", "POST /first HTTP/1.1\r\nHost: a.test\nContent-Length: 2\r\n\r\nab".into(), 400, &[]),
+        (
+            "bare line feed in the head",
+            "POST /first HTTP/1.1\r\nHost: a.test\nContent-Length: 2\r\n\r\nab".into(),
+            400,
+            &[],
+        ),
         ("bare line feed in a value", head("X-A: 1\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n", 400, &[]),
         ("bare line feeds at the end", "GET /first HTTP/1.1\r\nHost: a.test\n\n".into(), 400, &[]),
         ("bare carriage return", head("X-A: 1\rContent-Length: 5\r\n"), 400, &[]),
@@ -126,10 +154,17 @@ fn odd_chunks_never_reach_the_app_as_a_whole_request() {
 
 #[test]
 fn what_follows_a_declined_upgrade_is_not_looked_at() {
-    let upgrade = |protocol: &str| format!("GET /first HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n");
+    let upgrade = |protocol: &str| {
+        format!("GET /first HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n")
+    };
     check(&[
         ("h2c", upgrade("h2c"), 200, &["GET /first HTTP/1.1"]),
-        ("h2c with settings", upgrade("h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"), 200, &["GET /first HTTP/1.1"]),
+        (
+            "h2c with settings",
+            upgrade("h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"),
+            200,
+            &["GET /first HTTP/1.1"],
+        ),
         ("TLS", upgrade("TLS/1.2"), 200, &["GET /first HTTP/1.1"]),
         ("websocket that the app declines", upgrade("websocket") + HIDDEN, 200, &["GET /first HTTP/1.1"]),
     ]);
@@ -144,7 +179,9 @@ fn http2_cannot_say_what_http1_would_take_for_framing() {
     let app = App::hello();
     let edge = Edge::start(&[("a.test", &app.url())]);
     run(async {
-        for (name, value) in [("transfer-encoding", "chunked"), ("connection", "close"), ("upgrade", "websocket"), ("host", "b.test")] {
+        for (name, value) in
+            [("transfer-encoding", "chunked"), ("connection", "close"), ("upgrade", "websocket"), ("host", "b.test")]
+        {
             let mut client = http2(&edge, "a.test").await;
             let outcome = client.send_request(request("POST", "https://a.test/x", &[(name, value)], empty())).await;
             let status = outcome.as_ref().map_or(0, |answer| answer.status().as_u16());
@@ -163,7 +200,8 @@ fn http2_cannot_say_what_http1_would_take_for_framing() {
 #[test]
 fn what_hpack_can_carry_and_http1_cannot_is_refused() {
     // Literal fields, never indexed, so that names and values are as they stand.
-    let rows: [(&str, &[(&str, &[u8])]); 9] = [
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a [u8])]);
+    let rows: [Row<'_>; 9] = [
         ("line break in a value", &[("x-a", b"1\r\nx-b: 2")]),
         ("line feed in a value", &[("x-a", b"1\nx-b: 2")]),
         ("NUL in a value", &[("x-a", b"1\0")]),
@@ -177,12 +215,15 @@ fn what_hpack_can_carry_and_http1_cannot_is_refused() {
     for (name, fields) in rows {
         let app = App::hello();
         let edge = Edge::start(&[("a.test", &app.url())]);
-        let pseudo: [(&str, &[u8]); 4] = [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/x")];
+        let pseudo: [(&str, &[u8]); 4] =
+            [(":method", b"GET"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/x")];
         let refused = super::limits::raw_http2(&edge, &[&pseudo[..], fields].concat());
         assert!(refused, "{name}");
         assert!(app.seen().is_empty(), "{name}: {:?}", app.seen());
     }
-    for (name, path) in [("space", "/x HTTP/1.1"), ("line break", "/x\r\nHost: b"), ("absolute", "http://b.test/"), ("dots", "/../x")] {
+    for (name, path) in
+        [("space", "/x HTTP/1.1"), ("line break", "/x\r\nHost: b"), ("absolute", "http://b.test/"), ("dots", "/../x")]
+    {
         let app = App::hello();
         let edge = Edge::start(&[("a.test", &app.url())]);
         let pseudo: [(&str, &[u8]); 4] =

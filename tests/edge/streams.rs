@@ -111,7 +111,8 @@ fn an_app_may_answer_before_it_has_read() {
 fn a_client_that_waits_for_leave_gets_it_and_none_if_there_is_no_app() {
     let app = App::hello();
     let edge = Edge::start(&[("a.test", &app.url()), ("b.test", "http://127.0.0.1:1")]);
-    let request = |host: &str| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    let request =
+        |host: &str| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     let mut client = Client::https(&edge, "a.test");
     assert_eq!(client.say(request("a.test")).head().status, 100);
     assert_eq!(client.say("body").answer().status, 200);
@@ -200,7 +201,10 @@ fn an_old_app_that_says_no_length_is_read_to_its_end() {
     });
     let edge = Edge::start(&[("a.test", &app.url())]);
     let answer = get(&edge, "a.test", "/");
-    assert_eq!((answer.text().as_str(), answer.whole, answer.field("transfer-encoding")), ("old but whole", true, "chunked"));
+    assert_eq!(
+        (answer.text().as_str(), answer.whole, answer.field("transfer-encoding")),
+        ("old but whole", true, "chunked")
+    );
 }
 
 #[test]
@@ -252,10 +256,7 @@ fn a_gigabyte_passes_in_constant_memory() {
         (0..SIZE >> 20).for_each(|_| wire.say(&part));
         true
     });
-    let edge = Edge::with(
-        [super::kit::route("a.test", &app.url()).with_plain_http(true)],
-        super::kit::settings(),
-    );
+    let edge = Edge::with([super::kit::route("a.test", &app.url()).with_plain_http(true)], super::kit::settings());
     let mut client = Client::http(&edge); // what TLS costs is no question of memory
     let head = client.say("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").head();
     assert_eq!(head.field("content-length"), SIZE.to_string());

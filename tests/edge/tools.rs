@@ -28,7 +28,12 @@ fn curl(edge: &Edge, arguments: &[&str]) -> String {
     command.args(["--silent", "--show-error", "--max-time", "20", "--cacert"]).arg(edge.root_file());
     let (https, http) = (edge.https().port(), edge.http().port());
     for host in ["a.test", "b.test"] {
-        command.args(["--connect-to", &format!("{host}:443:127.0.0.1:{https}"), "--connect-to", &format!("{host}:80:127.0.0.1:{http}")]);
+        command.args([
+            "--connect-to",
+            &format!("{host}:443:127.0.0.1:{https}"),
+            "--connect-to",
+            &format!("{host}:80:127.0.0.1:{http}"),
+        ]);
         command.args(["--connect-to", &format!("{host}:{https}:127.0.0.1:{https}")]);
     }
     let output = command.args(arguments).output().unwrap();
@@ -56,10 +61,15 @@ fn curl_is_served_over_all_it_speaks() {
     let data = format!("@{}", file.path().display());
     for version in ["--http1.1", "--http2"] {
         assert_eq!(curl(&edge, &[version, "--data-binary", &data, "https://a.test/up"]), "POST /up HTTP/1.1 300000");
-        assert_eq!(curl(&edge, &[version, "-T", file.path().to_str().unwrap(), "https://a.test/up"]), "PUT /up HTTP/1.1 300000");
+        assert_eq!(
+            curl(&edge, &[version, "-T", file.path().to_str().unwrap(), "https://a.test/up"]),
+            "PUT /up HTTP/1.1 300000"
+        );
     }
     // An upgrade to h2c is not passed on, and the request is answered all the same.
-    assert!(curl(&edge, &["--http2", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://a.test/"]).starts_with("301"));
+    assert!(
+        curl(&edge, &["--http2", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://a.test/"]).starts_with("301")
+    );
 }
 
 #[test]
@@ -183,7 +193,10 @@ fn the_access_log_is_read_by_machines_and_people() {
         ] {
             assert_eq!(line[key].as_str(), Some(value), "{key}: {text}");
         }
-        assert_eq!((line["status"].as_u64(), line["sent"].as_u64(), line["complete"].as_bool()), (Some(200), Some(5), Some(true)));
+        assert_eq!(
+            (line["status"].as_u64(), line["sent"].as_u64(), line["complete"].as_bool()),
+            (Some(200), Some(5), Some(true))
+        );
         assert_eq!(line["app"].as_str(), Some(app.url().as_str()));
     }
 }
