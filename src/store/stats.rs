@@ -33,7 +33,7 @@ pub const SAVE_TIME: Scale<SAVE_BUCKETS> = Scale([
 ]);
 
 /// Why changes are refused, in the order in which they are counted.
-pub const REASONS: [&str; 10] = [
+pub const REASONS: [&str; 12] = [
     "no_such_zone",
     "no_such_item",
     "unsound",
@@ -44,6 +44,8 @@ pub const REASONS: [&str; 10] = [
     "not_saved",
     "changed_since",
     "overtaken",
+    "owned",
+    "taken",
 ];
 
 /// The place of a reason in [`REASONS`]. A store that is closed has no writer that could count it.
@@ -59,6 +61,8 @@ fn reason(refused: &Refused) -> Option<usize> {
         Refused::NotSaved(_) => Some(7),
         Refused::ChangedSince { .. } | Refused::ItemChangedSince(_) => Some(8),
         Refused::Overtaken => Some(9),
+        Refused::Owned { .. } => Some(10),
+        Refused::Taken { .. } => Some(11),
         Refused::Closed => None,
     }
 }
@@ -287,7 +291,7 @@ mod tests {
         commit(&store, nowhere).unwrap_err();
         let report =
             eventually(&store, |report| report.folds > 0 && report.checkpoint.is_some_and(|c| c.revision == 2));
-        assert_eq!((report.commits, report.unchanged, report.refusals), (2, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!((report.commits, report.unchanged, report.refusals), (2, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!((report.batches.count(), report.batches.sum, report.saves.count()), (2, 2, 2));
         assert!(report.written > 100 && report.journal > empty.journal && !report.failing, "{report:?}");
         assert_eq!((report.fold_failures, report.checkpoint_failures), (0, 0));
