@@ -41,7 +41,7 @@ const PEM: &str = "application/pem-certificate-chain";
 #[serde(deny_unknown_fields)]
 pub struct NewCertificate {
     /// The names, all on one certificate.
-    #[schema(min_items = 1, max_items = 100, examples(json!(["mail.home.example", "imap.home.example"])))]
+    #[schema(min_items = 1, max_items = 100, examples("mail.home.example"))]
     pub names: Vec<String>,
 }
 
@@ -139,7 +139,9 @@ pub(in crate::api) async fn list(allowed: Allowed, _: NoQuery) -> Result<Json<Ce
     Ok(Json(CertificateList { revision: snapshot.revision, certificates }))
 }
 
-/// Read a certificate and what was tried to get it
+/// Read a certificate and its story
+///
+/// What was tried to get it, step by step, and what came of it.
 #[utoipa::path(get, path = "/v1/certificates/{name}", tag = "Certificates", operation_id = "getCertificate",
     params(CertificateName),
     responses((status = 200, description = "The certificate.", body = CertificateDetails), NoSuchCertificate))]
@@ -187,7 +189,7 @@ pub(in crate::api) async fn renew(allowed: Allowed, name: CertificateName, _: No
     Ok((StatusCode::ACCEPTED, Json(details)).into_response())
 }
 
-/// Bring a certificate that was made elsewhere
+/// Bring a certificate made elsewhere
 ///
 /// Its key must belong to it, and each certificate of the chain must be vouched for by the next. It serves its names until it ends.
 #[utoipa::path(post, path = "/v1/certificate-imports", tag = "Certificates", operation_id = "importCertificate",
@@ -209,8 +211,9 @@ pub(in crate::api) async fn import(
     Ok((StatusCode::CREATED, Json(details)).into_response())
 }
 
-/// Delete a certificate that somebody brought or asked for
+/// Delete a certificate
 ///
+/// One that somebody brought or asked for.
 /// The names are not forgotten where a route has them: then the CAs take over.
 #[utoipa::path(delete, path = "/v1/certificates/{name}", tag = "Certificates", operation_id = "deleteCertificate",
     params(CertificateName),

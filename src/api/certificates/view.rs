@@ -25,7 +25,7 @@ pub struct CertificateSummary {
     #[schema(examples("app.home.example"))]
     pub id: String,
     /// The names and addresses it is for.
-    #[schema(examples(json!(["app.home.example"])))]
+    #[schema(examples("app.home.example"))]
     pub names: Vec<String>,
     /// `valid`; `local`, of the built-in CA, which browsers do not know; `ended`; `early`, not valid yet; `missing`.
     #[schema(pattern = "^(valid|local|ended|early|missing)$", examples("valid"))]
