@@ -12,6 +12,7 @@ mod kit;
 mod owner;
 mod serve;
 mod session;
+mod tour;
 
 /// A test for each file of `sessions/`.
 macro_rules! sessions {
