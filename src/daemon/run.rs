@@ -13,6 +13,7 @@ use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
+use crate::acme;
 use crate::api::system_reason;
 use crate::dns;
 use crate::store::Store;
@@ -68,6 +69,7 @@ async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log, passe
 struct Server {
     store: Arc<Store>,
     dns: dns::Handle,
+    acme: acme::Handle,
     admin: Admin,
 }
 
@@ -77,6 +79,7 @@ impl Server {
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
+        let acme = acme::start(Arc::clone(&store), settings.acme.clone(), Vec::new());
         let admin = Admin::start(settings, &store, &dns, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
@@ -90,14 +93,15 @@ impl Server {
             let admin = admin.places.tell();
             tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
-        Ok(Self { store, dns, admin })
+        Ok(Self { store, dns, acme, admin })
     }
 
     /// No new changes, everything on the disk, and only then no more answers: so the next process, which needs both
     /// the directory and, if systemd holds them, the sockets, is waited for only from then on.
     async fn stop(self) -> Result<(), Failure> {
-        let Self { store, dns, admin } = self;
+        let Self { store, dns, acme, admin } = self;
         admin.stop().await;
+        acme.stop().await;
         let closed = spawn_blocking(move || {
             store.close();
             dns.stop()

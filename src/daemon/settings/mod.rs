@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 mod fault;
 
 use super::logging;
+use crate::acme;
 use crate::api;
 use crate::api::system_reason;
 use crate::dns;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub dns: dns::Settings,
     /// `[admin]`
     pub admin: api::Settings,
+    /// `[acme]`
+    pub acme: acme::Settings,
     /// `[log]`
     pub log: logging::Settings,
 }
@@ -147,6 +150,7 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
             "store" => section(value, &mut settings.store),
             "dns" => section(value, &mut settings.dns),
             "admin" => section(value, &mut settings.admin),
+            "acme" => section(value, &mut settings.acme),
             "log" => section(value, &mut settings.log),
             unknown => {
                 faults.push(fault::unknown_section(unknown, name.span(), text));
@@ -155,7 +159,7 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
         };
         faults.extend(result.err().map(|error| fault::of(&error, text)));
     }
-    let unsound = [settings.dns.check(), settings.admin.check()].concat();
+    let unsound = [settings.dns.check(), settings.admin.check(), settings.acme.check()].concat();
     faults.extend(unsound.iter().map(|line| fault::of_check(line, &root, text)));
     faults.sort_by_key(|fault| fault.place);
     if !faults.is_empty() {
