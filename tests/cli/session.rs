@@ -68,6 +68,7 @@ impl Session {
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
             "with a server" => Some(home.serve()),
+            "over HTTPS" => Some(home.serve_secure()),
             "without a server" => None,
             other => panic!("{}: there is no way \"{other}\"", self.path.display()),
         };
@@ -162,6 +163,7 @@ impl Step {
             .envs([("PATH", path.join(":")), ("HOME", home.path("").display().to_string())])
             .envs([("TMPDIR", home.path("tmp").display().to_string()), ("LC_ALL", "C.UTF-8".to_owned())])
             .envs([("TERM", "xterm"), ("MANIFEST", env!("CARGO_MANIFEST_DIR"))])
+            .envs(server.map(|server| server.elsewhere.clone()).unwrap_or_default())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
