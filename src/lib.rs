@@ -66,6 +66,7 @@ pub mod cert;
 pub mod cli;
 pub mod daemon;
 pub mod dns;
+pub mod edge;
 pub mod limits;
 pub mod route;
 pub mod store;

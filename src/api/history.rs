@@ -15,7 +15,9 @@ use super::difference;
 use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::once::IdempotencyKey;
-use super::problem::{BadZone, CannotUndo, Conflict, InProgress, KeyReused, NoSuchRevision, NoSuchZone};
+use super::problem::{
+    BadZone, CannotUndo, Conflict, InProgress, KeyReused, NameTaken, NoSuchRevision, NoSuchZone, OwnedByRoute,
+};
 use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
 use crate::access::Object;
@@ -185,7 +187,7 @@ fn reach_every_set(admin: &Admin, allowed: &Allowed, apex: &Name, revision: u64)
     params(ZoneName, DryRun, IdempotencyKey), request_body = Undo,
     responses(
         (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
-        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, BadZone, InProgress, KeyReused))]
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, BadZone, InProgress, KeyReused))]
 pub(super) async fn undo(
     allowed: Allowed,
     ZoneName(apex): ZoneName,
