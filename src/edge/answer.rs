@@ -106,7 +106,7 @@ impl HttpBody for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let whole = self.0.answer.borrow().is_end_stream();
+        let whole = self.0.is_answered() && self.0.answer.borrow().is_end_stream();
         self.0.lets_go(whole);
     }
 }
@@ -149,8 +149,11 @@ impl Answer {
     /// Whether all of it has come; then the connection to the app goes home.
     pub(super) fn is_over(&mut self) -> bool {
         let over = self.is_end_stream();
-        if over && let Self::App(_, home) = self {
-            home.take().map(Home::bring);
+        if over
+            && let Self::App(_, home) = self
+            && let Some(home) = home.take()
+        {
+            home.bring();
         }
         over
     }

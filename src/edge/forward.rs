@@ -137,6 +137,7 @@ fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Res
     }
     headers::strip_answer(&mut head.headers);
     head.extensions.clear();
+    head.version = Version::HTTP_11; // the app's own says nothing about what the client understands
     exchange.put_answer(Answer::App(body, Some(home)));
     Ok(Response::from_parts(head, ()))
 }

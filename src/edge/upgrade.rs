@@ -163,6 +163,7 @@ fn declined(answer: Response<Incoming>, exchange: &Exchange) -> Response<()> {
     let (mut head, body) = answer.into_parts();
     headers::strip_answer(&mut head.headers);
     head.extensions.clear();
+    head.version = Version::HTTP_11;
     exchange.put_answer(Answer::App(body, None));
     Response::from_parts(head, ())
 }

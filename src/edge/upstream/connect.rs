@@ -137,9 +137,12 @@ fn http2_builder() -> http2::Builder<LocalTasks> {
 
 /// What the kernel said, as whoever asked for the app's page should hear it.
 fn unreached(fault: &io::Error) -> Failure {
-    match fault.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Failure::AppRefused,
-        io::ErrorKind::TimedOut => Failure::AppConnectSlow,
-        _ => Failure::AppUnreachable(fault.to_string()),
+    let kind = fault.kind();
+    if [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound].contains(&kind) {
+        Failure::AppRefused
+    } else if kind == io::ErrorKind::TimedOut {
+        Failure::AppConnectSlow
+    } else {
+        Failure::AppUnreachable(fault.to_string())
     }
 }
