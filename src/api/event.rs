@@ -107,6 +107,11 @@ pub enum Deed {
 
 /// A record set before and after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "name": "printer", "type": "A",
+    "before": {"ttl": 3600, "values": ["192.0.2.31"]},
+    "after": {"ttl": 3600, "values": ["192.0.2.77"]},
+})))]
 pub struct PastSet {
     /// The owner, relative to the zone; `@` is the zone's own name.
     #[schema(examples("www"))]

@@ -191,10 +191,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let octets = octets(request, state).await?;
         if json_depth(&octets) > JSON_DEPTH_MAX {
             let detail = format!("the body has more than {JSON_DEPTH_MAX} arrays and objects one in another");
-            return Err(Problem::bad_request(detail, "docs/records.md shows every body"));
+            return Err(Problem::bad_request(detail, "GET /v1/ shows every body"));
         }
         serde_json::from_slice(&octets).map(Self).map_err(|fault| {
-            Problem::bad_request(format!("the body is not understood: {fault}"), "docs/records.md shows every body")
+            Problem::bad_request(format!("the body is not understood: {fault}"), "GET /v1/ shows every body")
         })
     }
 }

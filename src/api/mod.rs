@@ -40,6 +40,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{Method, Uri};
 use axum::middleware;
+use axum::routing::get;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -67,6 +68,7 @@ mod history;
 mod listen;
 mod new_zone;
 mod once;
+mod page;
 mod parameter;
 mod problem;
 mod read;
@@ -184,6 +186,11 @@ fn router(gate: Gate) -> Router {
     let hosts = gate.hosts();
     let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
+        // Pages for people, with nothing of the store in them: they need no token.
+        .route("/", get(page::root))
+        .route("/v1", get(page::root))
+        .route("/v1/", get(page::get))
+        .route("/problems/{name}", get(page::problem))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own

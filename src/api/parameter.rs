@@ -44,21 +44,30 @@ parameters! {
         text("below", ParameterIn::Query, "Only this name and all below it.", "apps"),
         kind(ParameterIn::Query, "Only this type."),
         limit(records::LIMIT_DEFAULT, records::LIMIT_MAX),
-        text("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", CURSOR)
+        pattern("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", CURSOR)
     ]
     Conditions: [
-        header("If-Match", "Only if what is there has one of these tags; `*` is anything.", TAG),
-        header("If-None-Match", "Only if what is there has none of these tags; `*`: only if nothing is there.", "*")
+        tags("If-Match", "Only if what is there has one of these tags, as in `\"2026112102\"`; `*` is anything."),
+        tags("If-None-Match", "Only if what is there has none of these tags; `*`: only if nothing is there.")
     ]
-    Known: [header("If-None-Match", "The tag of what you have: if it is still that, the answer is 304, without a body.", TAG)]
+    Known: [tags("If-None-Match", "The tag of what you have: if it is still that, the answer is 304, without a body.")]
 }
 
-const TAG: &str = "\"2026112102\"";
-const CURSOR: &str = "00010377777704686f6d65076578616d706c6500";
+/// A list of tags, or `*` (RFC 9110, section 8.8.3).
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
+/// A place in a list of records, in hexadecimal.
+const CURSOR: &str = "^([0-9a-f]{2}){3,257}$";
+/// What types are made of.
+const TYPE: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 
 fn text(name: &str, place: ParameterIn, description: &str, example: &str) -> ParameterBuilder {
     let schema = ObjectBuilder::new().schema_type(Type::String);
     parameter(name, place, description).schema(Some(schema)).example(Some(example.into()))
+}
+
+fn pattern(name: &str, place: ParameterIn, description: &str, pattern: &str) -> ParameterBuilder {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    parameter(name, place, description).schema(Some(schema))
 }
 
 fn parameter(name: &str, place: ParameterIn, description: &str) -> ParameterBuilder {
@@ -78,7 +87,7 @@ fn owner() -> ParameterBuilder {
 }
 
 fn kind(place: ParameterIn, description: &str) -> ParameterBuilder {
-    text("type", place, description, "A")
+    pattern("type", place, description, TYPE).example(Some("A".into()))
 }
 
 fn number(minimum: u64) -> ObjectBuilder {
@@ -124,6 +133,6 @@ fn values() -> ParameterBuilder {
         .example(Some(serde_json::json!(["192.0.2.10"])))
 }
 
-fn header(name: &str, description: &str, example: &str) -> ParameterBuilder {
-    text(name, ParameterIn::Header, description, example)
+fn tags(name: &str, description: &str) -> ParameterBuilder {
+    pattern(name, ParameterIn::Header, description, TAGS)
 }

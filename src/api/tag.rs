@@ -97,17 +97,37 @@ fn is_named(tags: &[String], current: &str, weak: bool) -> bool {
 fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Vec<String>>, Problem> {
     let mut tags = None::<Vec<String>>;
     for value in headers.get_all(&name) {
-        let text = value.to_str().unwrap_or_default().trim();
-        for tag in text.split(',').map(str::trim) {
-            let bare = tag.strip_prefix("W/").unwrap_or(tag);
-            if tag != "*" && !(bare.len() >= 2 && bare.starts_with('"') && bare.ends_with('"')) {
-                let detail = format!("the header {name} holds `{tag}`, which is no tag");
-                return Err(Problem::bad_request(detail, "send the ETag of an answer with its quotes, or *"));
-            }
-            tags.get_or_insert_default().push(tag.to_owned());
-        }
+        let text = value.to_str().unwrap_or_default();
+        let Some(read) = read(text) else {
+            let detail = format!("the header {name} holds `{text}`, which is no tag");
+            return Err(Problem::bad_request(detail, "send the ETag of an answer with its quotes, or * alone"));
+        };
+        tags.get_or_insert_default().extend(read);
     }
     Ok(tags)
+}
+
+/// The tags of one header: `*`, or a list of `"..."` and `W/"..."` (RFC 9110, section 8.8.3). A comma between quotes belongs to
+/// the tag.
+fn read(text: &str) -> Option<Vec<String>> {
+    let mut rest = text.trim();
+    if rest == "*" {
+        return Some(vec![rest.to_owned()]);
+    }
+    let mut tags = Vec::new();
+    loop {
+        let (weak, quoted) = rest.strip_prefix("W/").map_or(("", rest), |quoted| ("W/", quoted));
+        let (tag, behind) = quoted.strip_prefix('"')?.split_once('"')?;
+        if tag.contains([' ', '\t']) {
+            return None;
+        }
+        tags.push(format!("{weak}\"{tag}\""));
+        rest = behind.trim_start();
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        rest = rest.strip_prefix(',')?.trim_start();
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +146,7 @@ mod tests {
             ("*", None, false, true),
             ("\"a\"", Some("\"a\""), true, false),
             ("\"b\", \"a\"", Some("\"a\""), true, false),
+            ("\"b,\\\" ,W/\"c\"\t,\"a\"", Some("\"a\""), true, false),
             ("\"b\"", Some("\"a\""), false, true),
             ("\"b\"", None, false, true),
             ("W/\"a\"", Some("\"a\""), false, false),
@@ -134,7 +155,9 @@ mod tests {
             assert_eq!(holds(header::IF_NONE_MATCH, value, current), excludes, "If-None-Match: {value}, {current:?}");
         }
         assert!(Conditions::default().hold(None).is_ok());
-        for wrong in ["", "a", "\"a", "\"", "\"a\" \"b"] {
+        for wrong in
+            ["", "a", "\"a", "\"", "\"a\" \"b", "\"a\",", ",\"a\"", "*, \"a\"", "w/\"a\"", "W/", "\"a b\"", "\"a\"b"]
+        {
             let headers = HeaderMap::from_iter([(header::IF_MATCH, wrong.parse().unwrap())]);
             assert!(Conditions::read(&headers).is_err(), "{wrong}");
         }

@@ -1,11 +1,31 @@
 //! What requests and answers hold, as JSON. The command line reads the very same types.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::problem::ZoneFault;
 use crate::wire::{NameRef, rdata};
 use crate::zone::{Set, Zone};
+
+/// A whole number, however it is written: to JSON Schema, and to some languages, 300.0 is one too.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    // Beyond 2^53 not every number is a float: there only digits are taken at their word.
+    let of_float =
+        |float: f64| (float.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&float)).then_some(float as u64);
+    let whole = number.as_u64().or_else(|| of_float(number.as_f64()?));
+    whole.ok_or_else(|| D::Error::custom(format!("{number} is not a whole number from 0")))
+}
+
+/// As [`whole`], or null.
+fn maybe_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Whole(#[serde(deserialize_with = "whole")] u64);
+    Ok(Option::<Whole>::deserialize(deserializer)?.map(|Whole(number)| number))
+}
 
 /// A name as people write it: without the final dot. The root stays `.`
 pub fn plain(name: NameRef<'_>) -> String {
@@ -52,6 +72,14 @@ pub struct ZoneList {
 
 /// What a change of a zone did, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "zone": "home.example", "changed": true, "dry_run": false, "revision": 7,
+    "serial_before": 2026112101, "serial_after": 2026112102, "added": 0, "altered": 1, "removed": 0,
+    "differences": [
+        {"sign": "-", "record": "www.home.example. 300 IN A 192.0.2.10"},
+        {"sign": "+", "record": "www.home.example. 300 IN A 192.0.2.11"},
+    ],
+})))]
 pub struct ZoneChange {
     /// The name of the zone.
     #[schema(examples("home.example"))]
@@ -152,7 +180,7 @@ pub struct RecordList {
 #[serde(deny_unknown_fields)]
 pub struct SetBody {
     /// The TTL in seconds, 0 to 2,147,483,647. Without one the set keeps its own; a new set takes that of the zone's SOA.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "maybe_whole")]
     #[schema(value_type = Option<u32>, maximum = 2_147_483_647, examples(300))]
     pub ttl: Option<u64>,
     /// The data of each record, in presentation format.
@@ -163,6 +191,10 @@ pub struct SetBody {
 /// Many changes that happen together or not at all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"changes": [
+    {"action": "delete", "name": "new", "type": "A"},
+    {"action": "put", "name": "new", "type": "CNAME", "ttl": 3600, "values": ["www"]},
+]})))]
 pub struct Patch {
     /// The changes, made one after the other.
     #[schema(min_items = 1)]
@@ -183,7 +215,7 @@ pub struct PatchStep {
     #[schema(examples("A"))]
     pub kind: String,
     /// The TTL in seconds; only with `put` and `add`. Without one the set keeps its own; a new set takes that of the zone's SOA.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "maybe_whole")]
     #[schema(value_type = Option<u32>, maximum = 2_147_483_647, examples(300))]
     pub ttl: Option<u64>,
     /// The values; none with `delete`.
@@ -218,7 +250,7 @@ pub struct NewZone {
     #[schema(examples("anna@example.org"))]
     pub email: Option<String>,
     /// The TTL of its first records in seconds. Default: 3600.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "maybe_whole")]
     #[schema(value_type = Option<u32>, maximum = 2_147_483_647, default = 3600, examples(3600))]
     pub ttl: Option<u64>,
 }
@@ -228,6 +260,7 @@ pub struct NewZone {
 #[serde(deny_unknown_fields)]
 pub(super) struct Undo {
     /// The revision that the change made, out of the zone's history.
+    #[serde(deserialize_with = "whole")]
     #[schema(examples(7))]
     pub(super) revision: u64,
 }
@@ -253,4 +286,27 @@ pub struct Status {
     /// Seconds since the start.
     #[schema(examples(86400))]
     pub uptime_seconds: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_whole_however_they_are_written() {
+        let ttl = |text: &str| {
+            let body = format!("{{\"values\": [], \"ttl\": {text}}}");
+            serde_json::from_str::<SetBody>(&body).map(|body| body.ttl).map_err(|fault| fault.to_string())
+        };
+        for (text, expected) in
+            [("300", 300), ("300.0", 300), ("3e2", 300), ("0.0", 0), ("18446744073709551615", u64::MAX)]
+        {
+            assert_eq!(ttl(text), Ok(Some(expected)), "{text}");
+        }
+        assert_eq!(ttl("null"), Ok(None));
+        for wrong in ["-1", "0.5", "1e300", "-0.5", "18446744073709551616", "\"300\"", "true"] {
+            assert!(ttl(wrong).is_err(), "{wrong}");
+        }
+        assert!(ttl("300.5").unwrap_err().starts_with("300.5 is not a whole number from 0 at line 1 column "));
+    }
 }

@@ -65,7 +65,7 @@ pub(super) async fn get(
 /// of itself: it moves forward whatever the file says. `$INCLUDE` is refused.
 #[utoipa::path(put, path = "/v1/zones/{zone}/file", tag = "Zones", operation_id = "putZoneFile",
     params(ZoneName, DryRun, Conditions),
-    request_body(content = String, content_type = "text/dns", example = json!(EXAMPLE)),
+    request_body(content = String, content_type = "text/dns", description = "The zone file.", example = json!(EXAMPLE)),
     responses(
         (status = 200, description = "The zone is what the file says, and DNS answers it.", body = ZoneChange),
         Stale, BadZone, TooSlow))]

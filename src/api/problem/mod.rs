@@ -26,6 +26,16 @@ const WARNING: &str = "warning";
 
 /// A problem document (RFC 9457, section 3.1).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "type": "/problems/bad-values", "title": "The request has wrong values", "status": 422,
+    "detail": "MX preference must be a number from 0 to 65535",
+    "hint": "write a number from 0 to 65535 instead of \"70000\"",
+    "faults": [{
+        "severity": "error", "field": "/values/0", "column": 1,
+        "message": "MX preference must be a number from 0 to 65535",
+        "cure": "write a number from 0 to 65535 instead of \"70000\"",
+    }],
+})))]
 pub struct Problem {
     /// The type of problem, for programs: a reference relative to the API's own address.
     #[serde(rename = "type")]

@@ -103,11 +103,12 @@ impl Place {
     }
 
     fn read(text: &str, apex: NameRef<'_>) -> Result<Self, Problem> {
-        let octets: Option<Vec<u8>> = text
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
-            .collect();
+        let digit = |letter: u8| b"0123456789abcdef".iter().position(|digit| *digit == letter);
+        let octet = |pair: &[u8]| match *pair {
+            [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            _ => None,
+        };
+        let octets: Option<Vec<u8>> = text.as_bytes().chunks(2).map(octet).collect();
         let place = octets.as_deref().and_then(|octets| {
             let (kind, name) = octets.split_first_chunk()?;
             let (name, rest) = NameRef::read(name).ok()?;
