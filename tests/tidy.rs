@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("sled::", &["src/store/disk"]),
     ("hickory_", &["src/wire/", "src/zone/sign/", "src/dns/encrypted"]),
-    ("rustls", &["src/api/listen/tls", "src/cli/remote/", "src/edge/tls", "src/dns/", "src/cert/"]),
+    ("rustls", &["src/api/listen/tls", "src/cli/remote/", "src/edge/tls", "src/dns/", "src/cert/", "src/acme/tls"]),
     ("rcgen", &["src/cert/"]),
     ("instant_acme", &["src/acme/"]),
     ("axum::", &["src/api/", "src/web/"]),

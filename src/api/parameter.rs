@@ -31,12 +31,7 @@ parameters! {
     SetPath: [zone(), owner(), kind(ParameterIn::Path, "The type, as in `A`, `MX` or `TYPE65280`.").required(Required::True)]
     TokenId: [text("id", ParameterIn::Path, "The id of the token.", "3f9a01c2de").required(Required::True)]
     DryRun: [dry_run()]
-    IdempotencyKey: [header(
-        "Idempotency-Key",
-        "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the answer \
-         is the one that was given.",
-        "8e03978e-40d5-43dd-bc93-6894a57f9324"
-    )]
+    IdempotencyKey: [pattern("Idempotency-Key", ParameterIn::Header, KEY, "^[!#-~]{1,255}$").example(Some(UUID.into()))]
     DeleteQuery: [values(), dry_run()]
     Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
     Filter: [
@@ -57,6 +52,9 @@ parameters! {
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
 /// A place in a list of records, in hexadecimal.
 const CURSOR: &str = "^([0-9a-f]{2}){3,257}$";
+const UUID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const KEY: &str = "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the \
+                   answer is the one that was given.";
 /// What types are made of.
 const TYPE: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 

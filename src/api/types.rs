@@ -277,6 +277,9 @@ pub struct Status {
     /// How many zones.
     #[schema(examples(3))]
     pub zones: usize,
+    /// How many names in all zones.
+    #[schema(examples(141))]
+    pub names: usize,
     /// How many records in all zones.
     #[schema(examples(168))]
     pub records: usize,
@@ -286,6 +289,38 @@ pub struct Status {
     /// Seconds since the start.
     #[schema(examples(86400))]
     pub uptime_seconds: u64,
+    /// DNS queries since the start.
+    #[schema(examples(1234567))]
+    pub queries: u64,
+    /// DNS replies since the start.
+    #[schema(examples(1234560))]
+    pub replies: u64,
+    /// Whether the disk has refused the last change that it was given.
+    #[schema(examples(false))]
+    pub failing: bool,
+    /// Octets of the journal, which holds the newest changes and the history.
+    #[schema(examples(48210))]
+    pub journal_size: u64,
+    /// The newest checkpoint; none before the first.
+    #[schema(required)]
+    pub checkpoint: Option<Saved>,
+    /// The last backup that was taken since the start.
+    #[schema(required)]
+    pub backup: Option<Saved>,
+    /// Octets of memory in use, with the share of what is shared with other processes; unknown where the system does not say.
+    #[schema(required, examples(9437184))]
+    pub memory_size: Option<u64>,
+}
+
+/// A file that holds everything as of one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Saved {
+    /// The revision.
+    #[schema(examples(7))]
+    pub revision: u64,
+    /// When it was complete, in UTC.
+    #[schema(format = "date-time", examples("2026-11-21T15:55:58Z"))]
+    pub time: String,
 }
 
 #[cfg(test)]

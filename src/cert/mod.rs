@@ -29,6 +29,8 @@ pub use date::date;
 pub use fault::Fault;
 pub use key::{Key, KeyKind};
 pub use pem::certificates as read_certificates;
+/// A chain and its key as rustls shows them.
+pub use rustls::sign::CertifiedKey as Certified;
 pub use story::{ATTEMPTS_MAX, Attempt, Outcome, Proof, Step, Story, Wait, Window};
 pub use subject::{Subject, SubjectFault};
 pub use table::Certificates;

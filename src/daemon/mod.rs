@@ -18,6 +18,7 @@ mod descriptors;
 mod develop;
 mod logging;
 mod passed;
+mod ready;
 mod run;
 mod secret;
 mod settings;

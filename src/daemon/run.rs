@@ -77,10 +77,10 @@ impl Server {
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
-        let admin = Admin::start(settings, &store, dns.addresses(), passed.admin).await?;
+        let admin = Admin::start(settings, &store, &dns, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
-        let records: usize = snapshot.zones.iter().map(|zone| zone.record_count()).sum();
+        let records = snapshot.zones.record_count();
         if development {
             // Standard output may be closed; the server serves all the same.
             let _ = develop::greet(&snapshot, dns.addresses(), &admin.places, &settings.store.directory, &hands);

@@ -47,7 +47,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use addresses::EdgeAddresses;
 pub use anything::decode_anything;
@@ -77,6 +77,7 @@ const STOP_RETRY_AFTER: Duration = Duration::from_millis(1);
 /// The open store. It is closed when it is dropped.
 pub struct Store {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    revisions: watch::Receiver<u64>,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     stats: Arc<Stats>,
@@ -142,9 +143,11 @@ impl Store {
             retry_at: None,
             stats: stats.clone(),
         };
+        let (publish, revisions) = watch::channel(snapshots.load().revision);
         let writer = Writer {
             journal,
             snapshots: snapshots.clone(),
+            revisions: publish,
             shared: shared.clone(),
             reaper: Reaper::start()?,
             history_size_max: settings.history_size_max,
@@ -154,7 +157,8 @@ impl Store {
         let running = Running { writer: writer.start(receiver)?, follower: follower.start()?, _lock: lock };
         let history = History::new(settings.directory.join("journal"), snapshots.clone());
         let directory = settings.directory.clone();
-        Ok(Self { snapshots, queue, shared, stats, history, directory, running: Mutex::new(Some(running)) })
+        let running = Mutex::new(Some(running));
+        Ok(Self { snapshots, revisions, queue, shared, stats, history, directory, running })
     }
 
     /// The data directory, which is this store's alone.
@@ -170,6 +174,11 @@ impl Store {
     /// Where the current state always is, for those who look often.
     pub fn snapshots(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The revision that is published, for those who wait for the next one.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revisions.clone()
     }
 
     /// Who changed what and when.

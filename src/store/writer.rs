@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::apply::apply;
@@ -57,6 +57,8 @@ pub(super) struct Request {
 pub(super) struct Writer {
     pub(super) journal: Journal,
     pub(super) snapshots: Arc<ArcSwap<Snapshot>>,
+    /// Tells the revision that is published to whoever waits for changes.
+    pub(super) revisions: watch::Sender<u64>,
     pub(super) shared: Arc<Shared>,
     pub(super) reaper: Reaper,
     pub(super) history_size_max: u64,
@@ -194,6 +196,7 @@ impl Writer {
     fn publish(&mut self, snapshot: Snapshot, touched: TouchedParts, size: u64) {
         let new = Arc::new(snapshot);
         self.reaper.retire(self.snapshots.swap(new.clone()));
+        self.revisions.send_replace(new.revision);
         let mut pending = self.shared.lock();
         pending.touched.merge(touched);
         pending.snapshot = new;

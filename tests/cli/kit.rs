@@ -47,7 +47,9 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_freehold"));
         command.args(arguments).current_dir(self.0.path()).env_remove("NO_COLOR");
         let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FREEHOLD_"));
-        ours.for_each(|(name, _)| drop(command.env_remove(name)));
+        for (name, _) in ours {
+            command.env_remove(name);
+        }
         command
     }
 

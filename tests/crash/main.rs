@@ -14,6 +14,8 @@
 
 mod clients;
 mod damage;
+#[path = "../kit/disk.rs"]
+mod disk;
 mod earlier;
 mod kill;
 mod kit;

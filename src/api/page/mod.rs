@@ -66,7 +66,7 @@ struct Page {
 }
 
 static PAGE: LazyLock<Result<Page, serde_json::Error>> = LazyLock::new(|| {
-    let document = serde_json::to_value(super::table().into_openapi())?;
+    let document = serde_json::to_value(super::described())?;
     let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'; \

@@ -28,7 +28,7 @@ fn all<'p>(page: &'p str, before: &str) -> Vec<&'p str> {
 async fn the_page_tells_every_operation_problem_and_type() {
     let (status, _, page) = fetch("/v1/").await;
     assert_eq!(status, 200);
-    let document = serde_json::to_value(crate::api::table().into_openapi()).unwrap();
+    let document = serde_json::to_value(crate::api::described()).unwrap();
     for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
     {
         let (id, summary) = (operation["operationId"].as_str().unwrap(), operation["summary"].as_str().unwrap());

@@ -123,6 +123,8 @@ table! {
         "The fault is the server's own; its log says more."
     NotSaved SERVICE_UNAVAILABLE "not-saved" "Not saved"
         "The disk does not take the change: nothing was changed, and answers go on."
+    NotReady SERVICE_UNAVAILABLE "not-ready" "Not ready"
+        "Something the server is there for does not work at present; `detail` names all of it."
     Busy SERVICE_UNAVAILABLE "busy" "Too busy"
         "There are too many connections to the admin API; `Retry-After` says when to come again."
     Closing SERVICE_UNAVAILABLE "closing" "Closing"
