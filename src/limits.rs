@@ -79,6 +79,19 @@ pub const CHANGES_AT_ONCE_MAX: usize = 1_000;
 /// Names in an answer's data whose addresses go into the additional section; the others can be asked for.
 pub const ADDITIONAL_TARGETS_MAX: usize = 16;
 
+// ----- Edge -----------------------------------------------------------------------------------------------
+
+/// Octets of a request's body that have to arrive within the time limit for it: less is a crawl.
+pub const BODY_PROGRESS_MIN: u64 = 1_024;
+/// Octets that are gathered at most on the way between an app and a client, in each direction.
+pub const APP_BUFFER_SIZE: usize = 64 << 10;
+/// Octets of an answer over HTTP/2 that an app may send before the client took any: enough for a gigabit at a millisecond.
+pub const APP_STREAM_WINDOW: u32 = 128 << 10;
+/// Octets of a request's body over HTTP/2 that a client may send before the app took any.
+pub const CLIENT_STREAM_WINDOW: u32 = 256 << 10;
+/// The same for all requests of a connection together: what one connection can make us hold.
+pub const CLIENT_CONNECTION_WINDOW: u32 = 1 << 20;
+
 // ----- Access ---------------------------------------------------------------------------------------------
 
 /// Tokens at once: one for each machine of a large fleet. Each is looked at when one is made.

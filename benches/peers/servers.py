@@ -182,7 +182,7 @@ class Freehold(Server):
     def prepare(self):
         write(
             self.path("freehold.toml"),
-            f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\nworkers = 1\n',
+            f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\nworkers = 1\n[admin]\nlisten = []\n',
         )
         begun = time.monotonic()
         if len(self.zones) == 1:

@@ -284,7 +284,7 @@ pub struct Status {
     #[schema(examples(168))]
     pub records: usize,
     /// Where it answers DNS; nowhere when the command line works on the data directory by itself.
-    #[schema(examples(json!(["127.0.0.1:5300", "[::1]:5300"])))]
+    #[schema(examples("127.0.0.1:5300"))]
     pub addresses: Vec<String>,
     /// Seconds since the start.
     #[schema(examples(86400))]

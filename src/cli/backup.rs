@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::{Options, Output};
 use super::door::{Door, Place, is_serving, question};
 use super::json;
-use super::save::save;
+use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
 use super::terminal::{Progress, count};
 use crate::store::{self, Snapshot};
@@ -20,7 +20,7 @@ pub(super) async fn backup(place: &Place, file: &Path, options: &Options) -> Res
     let progress = Progress::new();
     progress.begin("backup", 0);
     let answer = door.ask(question(Method::GET, "/v1/backup", "")?).await?;
-    let octets = save(answer, file, &progress).await?;
+    let octets = save(answer, file, Readers::Owner, &progress).await?;
     door.close().await?;
     if options.output == Output::Json && file != Path::new("-") {
         json(&Written { file: file.to_owned(), octets })?;

@@ -8,7 +8,7 @@ use hyper::Method;
 use super::arguments::{Options, Output};
 use super::door::{Door, Place, question, zone_path};
 use super::json;
-use super::save::save;
+use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
 use super::terminal::{Progress, table};
 use crate::api::ZoneList;
@@ -42,7 +42,7 @@ pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> R
     let answer = door.ask(question(Method::GET, &zone_path(zone, "/file"), "")?).await?;
     let progress = Progress::new();
     progress.begin("export", 0);
-    save(answer, file.unwrap_or(Path::new("-")), &progress).await?;
+    save(answer, file.unwrap_or(Path::new("-")), Readers::Usual, &progress).await?;
     door.close().await?;
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 //! An answer goes to a file: whole, or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt;
@@ -10,9 +11,18 @@ use super::stop::Stop;
 use super::terminal::Progress;
 use crate::api::{Answer, system_reason};
 
+/// Who may read a file.
+#[derive(Clone, Copy)]
+pub(super) enum Readers {
+    /// Whoever the user's mask lets.
+    Usual,
+    /// Nobody else: there are secrets in it.
+    Owner,
+}
+
 /// Writes the body of an answer to `path`, or to standard output for `-`; how many octets. A file appears, or changes,
 /// only when all of it is on the disk.
-pub(super) async fn save(answer: Answer, path: &Path, progress: &Progress) -> Result<u64, Stop> {
+pub(super) async fn save(answer: Answer, path: &Path, readers: Readers, progress: &Progress) -> Result<u64, Stop> {
     if path == Path::new("-") {
         if io::stdout().is_terminal() {
             progress.clear(); // what comes is progress enough
@@ -24,7 +34,12 @@ pub(super) async fn save(answer: Answer, path: &Path, progress: &Progress) -> Re
     }
     let part = Part::new(path);
     let unwritable = |fault: io::Error| Stop::file("write", path, &fault);
-    let mut file = File::create_new(&part.0).map_err(unwritable)?;
+    let mode = match readers {
+        Readers::Usual => 0o666,
+        Readers::Owner => 0o600,
+    };
+    let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(&part.0);
+    let mut file = created.map_err(unwritable)?;
     let octets = copy(answer, &mut file, progress).await.map_err(|fault| match fault {
         Copy::Write(fault) => unwritable(fault),
         Copy::Read(_) => fault.into(),

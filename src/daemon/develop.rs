@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::Hands;
 use super::admin::Places;
-use crate::api::{ZoneSummary, plain};
+use crate::api::{FIRST_TOKEN_FILE, ZoneSummary, plain};
 use crate::store::{Actor, Change, Snapshot, Store};
 
 /// Where the sample zones are looked for.
 const ZONES: &str = "zones";
-/// The file with the first token, in the data directory.
-const TOKEN: &str = "admin.token";
 /// Zones that are shown at the start; the rest is counted.
 const ZONES_SHOWN_MAX: usize = 20;
 
@@ -78,7 +76,7 @@ pub(super) fn greet(
         writeln!(out, "Admin  {message}\n       = cure: {cure}")?;
     }
     writeln!(out, "Data   {}\n\nTry:", data.display())?;
-    let call = admin.urls.first().and_then(|url| call(url, &data.join(TOKEN)));
+    let call = admin.urls.first().and_then(|url| call(url, &data.join(FIRST_TOKEN_FILE)));
     for command in commands(snapshot, addresses).into_iter().chain(call) {
         writeln!(out, "  {command}")?;
     }
@@ -100,13 +98,12 @@ fn row(zone: &ZoneSummary) -> Vec<String> {
 /// Commands that work as they stand: names that exist, the port that answers, the path this program was started by.
 fn commands(snapshot: &Snapshot, addresses: &[SocketAddr]) -> Vec<String> {
     let mut commands = Vec::new();
-    let sample = ["www.home.example", "blog.home.example"];
     let has_sample =
         "home.example".parse::<crate::wire::Name>().is_ok_and(|apex| snapshot.zones.get(apex.borrow()).is_some());
     let first = snapshot.zones.iter().next().map(|zone| format!("{} SOA", plain(zone.apex())));
-    let names: Vec<String> = if has_sample { sample.map(String::from).to_vec() } else { first.into_iter().collect() };
-    if let Some(address) = addresses.first() {
-        commands.extend(names.iter().map(|name| format!("dig @{} -p {} {name}", address.ip(), address.port())));
+    let name = if has_sample { Some("www.home.example".to_owned()) } else { first };
+    if let (Some(address), Some(name)) = (addresses.first(), name) {
+        commands.push(format!("dig @{} -p {} {name}", address.ip(), address.port()));
     }
     let program = std::env::args().next().unwrap_or_else(|| "freehold".into());
     commands.push(format!("{program} zone list"));

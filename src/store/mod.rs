@@ -40,7 +40,7 @@ pub mod stats;
 mod undo;
 mod writer;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -200,6 +200,12 @@ impl Store {
         let request = Message::Commit(Request { change, actor, answer });
         self.queue.blocking_send(request).map_err(|_| Refused::Closed)?;
         answered.blocking_recv().unwrap_or(Err(Refused::Closed))
+    }
+
+    /// Writes everything as one file: the state, and as much of the past as the journal keeps. With all its secrets, so
+    /// nobody else should be able to read it.
+    pub fn backup(&self, out: &mut dyn Write) -> io::Result<()> {
+        backup::write(&self.snapshot(), Some(self.history.directory()), out)
     }
 
     /// Whether the writer is alive, whatever the disk does.

@@ -45,7 +45,6 @@ Data   ./freehold-data
 
 Try:
   dig @127.0.0.1 -p {port} www.home.example
-  dig @127.0.0.1 -p {port} blog.home.example
   {} zone list
 ",
         env!("CARGO_PKG_VERSION"),

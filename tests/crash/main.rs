@@ -6,12 +6,14 @@
 //! * [`power`]: everything that was not synced is thrown away, or a random part of it.
 //! * [`damage`]: sled, checkpoint and journal deleted, damaged, cut short.
 //! * [`room`]: a disk that is full or read-only.
-//! * [`neighbours`]: a second process, a backup.
+//! * [`neighbours`]: a second process.
+//! * [`backup`]: backups, damaged and sound, beside writers.
 //! * [`earlier`]: what earlier versions wrote.
 //!
 //! `FREEHOLD_CRASH_SECONDS` makes the first three run longer than their ten seconds each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "who cannot go on here should stop")]
 
+mod backup;
 mod clients;
 mod damage;
 #[path = "../kit/disk.rs"]

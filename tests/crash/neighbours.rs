@@ -1,9 +1,9 @@
-//! A second process on the same directory; backups and what becomes of them.
+//! A second process on the same directory.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 
-use freehold::store::{OpenFault, Snapshot, Store, backup};
+use freehold::store::{OpenFault, Store};
 
 use crate::kit::*;
 
@@ -36,56 +36,4 @@ fn only_the_owner_can_read_the_data() {
     for file in files(&directory.join("journal")) {
         assert_eq!(mode(&file), 0o600);
     }
-}
-
-fn backed_up(store: &Store) -> (Vec<u8>, std::sync::Arc<Snapshot>) {
-    let (mut octets, state) = (Vec::new(), store.snapshot());
-    backup::write(&state, &mut octets).unwrap();
-    (octets, state)
-}
-
-#[test]
-fn a_backup_gives_everything_back() {
-    let place = tempfile::tempdir().unwrap();
-    let store = Store::open(&settings(&place.path().join("data"))).unwrap();
-    for writer in 0..WRITERS {
-        (1..4).for_each(|number| make(&store, change(writer, number)));
-    }
-    let (octets, state) = backed_up(&store);
-    let (file, restored) = (place.path().join("backup"), place.path().join("restored"));
-    fs::write(&file, octets).unwrap();
-    backup::restore(&file, &restored).unwrap();
-    let store = Store::open(&settings(&restored)).unwrap();
-    assert_same(&store.snapshot(), &state, "restored");
-    assert_eq!(commit(&store, change(1, 4)).unwrap().revision, state.revision + 1);
-    drop(store);
-    assert_eq!(Store::open(&settings(&restored)).unwrap().snapshot().revision, state.revision + 1);
-    let fault = backup::restore(&file, &restored).map(drop).expect_err("it holds data");
-    assert!(matches!(fault, OpenFault::NotEmpty { .. }), "{fault}");
-}
-
-#[test]
-fn a_backup_with_any_octet_changed_is_refused_and_leaves_nothing() {
-    let place = tempfile::tempdir().unwrap();
-    let store = Store::open(&settings(&place.path().join("data"))).unwrap();
-    commit(&store, change(1, 1)).unwrap();
-    commit(&store, change(2, 1)).unwrap();
-    let (octets, _) = backed_up(&store);
-    let (file, restored) = (place.path().join("backup"), place.path().join("restored"));
-    let assert_refused = |octets: &[u8], context: &str| {
-        fs::write(&file, octets).unwrap();
-        assert!(backup::restore(&file, &restored).is_err(), "{context}");
-        assert!(!restored.exists(), "{context}");
-    };
-    for at in 0..octets.len() {
-        for bits in [1, 0x80, 0xff] {
-            let mut damaged = octets.clone();
-            damaged[at] ^= bits;
-            assert_refused(&damaged, &format!("octet {at}"));
-        }
-        assert_refused(&octets[..at], &format!("cut to {at}"));
-    }
-    assert_refused(&[&octets[..], b"x"].concat(), "one more");
-    fs::write(&file, &octets).unwrap();
-    backup::restore(&file, &restored).unwrap();
 }

@@ -126,6 +126,11 @@ impl History {
         Self { directory, snapshots, outlines: Mutex::default(), page_reads_max: PAGE_READS_MAX }
     }
 
+    /// Where the journal is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The newest changes before a revision.
     pub fn page(&self, wanted: &Wanted<'_>) -> Result<Page, HistoryFault> {
         let mut back = self.back(wanted.before)?;

@@ -8,6 +8,7 @@
 //! about what the kernel kept (Linux drops the error with the dirty pages), so the segment is left behind for a new
 //! one; what it holds from the new one's first revision on is ignored by every reader.
 
+mod copy;
 mod frame;
 mod read;
 mod segment;
@@ -19,6 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::medium::Medium;
+pub(super) use copy::each_published;
 use frame::FrameWriter;
 pub(super) use read::{JournalFault, Reader};
 pub(super) use segment::Segment;

@@ -1,0 +1,290 @@
+//! One client's connection: who it is, what it is doing, and since when.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::{Rc, Weak};
+use std::task::Context;
+use std::time::Duration;
+
+use super::census::Entrance;
+use super::exchange::Exchange;
+use super::tls::Secure;
+use super::upgrade::Far;
+use super::watch::{Bell, Tick, Watched, ticks};
+use super::worker::Worker;
+
+/// Ticks without a request after which an HTTP/1 connection gives its buffers back.
+const PARK_AFTER: Tick = 2;
+/// How long a connection may take to end once it was told to.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Requests that one connection may abandon within [`ABANDONED_WINDOW`] before they are answered: a browser that leaves
+/// a page abandons dozens; floods of resets (CVE-2023-44487) abandon thousands.
+const ABANDONED_MAX: u32 = 250;
+/// The window in which they are counted.
+const ABANDONED_WINDOW: Duration = Duration::from_secs(30);
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for a request.
+    Idle,
+    /// Idle, its buffers given back.
+    Parked,
+    /// The head of a request has begun to arrive. HTTP/1 only.
+    Head,
+    /// Requests are under way.
+    Busy,
+    /// Told to end.
+    Leaving,
+}
+
+/// What the connection's task is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Give the buffers back until something comes.
+    Park,
+    /// Finish what is under way and end.
+    Leave,
+    /// End now.
+    End,
+}
+
+/// One client's connection.
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    place: Place,
+    /// What TLS agreed on; `None` on plain HTTP.
+    pub(super) secure: Option<Secure>,
+    phase: Cell<Phase>,
+    since: Cell<Tick>,
+    /// Requests under way.
+    active: Cell<u32>,
+    abandoned: Cell<u32>,
+    abandoned_since: Cell<Tick>,
+    order: Cell<Option<Order>>,
+    tunnel: RefCell<Option<(Far, Rc<Exchange>)>>,
+    bell: Bell,
+    seat: Cell<usize>,
+}
+
+impl Client {
+    pub(super) fn new(worker: &Rc<Worker>, place: Place, secure: Option<Secure>) -> Rc<Self> {
+        let client = Rc::new(Self {
+            worker: Rc::clone(worker),
+            place,
+            secure,
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(worker.watch.now()),
+            active: Cell::new(0),
+            abandoned: Cell::new(0),
+            abandoned_since: Cell::new(0),
+            order: Cell::new(None),
+            tunnel: RefCell::new(None),
+            bell: Bell::default(),
+            seat: Cell::new(0),
+        });
+        let watched: Weak<dyn Watched> = Rc::downgrade(&(Rc::clone(&client) as Rc<dyn Watched>));
+        client.seat.set(worker.watch.enter(watched));
+        client
+    }
+
+    /// Its address, of IPv4 never in the clothes of IPv6.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.place.address
+    }
+
+    /// Whether its word about whom it speaks for is believed.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.place.trusted
+    }
+
+    /// Whether HTTP/2 was agreed on.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.http2)
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(self.worker.watch.now());
+    }
+
+    //----- What happens --------------------------------------------------------------------------------------
+
+    /// Octets came.
+    pub(super) fn heard(&self) {
+        if matches!(self.phase.get(), Phase::Idle | Phase::Parked) && !self.speaks_http2() {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// A request has come.
+    pub(super) fn request_begins(&self) {
+        self.active.set(self.active.get() + 1);
+        if self.phase.get() != Phase::Leaving {
+            self.enter(Phase::Busy);
+        }
+    }
+
+    /// A request is over. `answered` tells whether the client waited for an answer.
+    pub(super) fn request_ends(&self, answered: bool) {
+        self.active.set(self.active.get().saturating_sub(1));
+        if !answered {
+            self.count_abandoned();
+        }
+        if self.active.get() == 0 && self.phase.get() == Phase::Busy {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    fn count_abandoned(&self) {
+        let now = self.worker.watch.now();
+        if now - self.abandoned_since.get() > ticks(ABANDONED_WINDOW) {
+            self.abandoned_since.set(now);
+            self.abandoned.set(0);
+        }
+        self.abandoned.set(self.abandoned.get() + 1);
+        if self.abandoned.get() == ABANDONED_MAX {
+            self.misbehaved();
+            self.give(Order::End);
+        }
+    }
+
+    /// The client sent what nobody sends who means well.
+    pub(super) fn misbehaved(&self) {
+        self.worker.stats().misbehaved.add(1);
+    }
+
+    /// Whether it waits for a request.
+    pub(super) fn is_idle(&self) -> bool {
+        self.phase.get() == Phase::Idle
+    }
+
+    /// Another protocol was agreed on: it goes on with that as soon as the answer is sent.
+    pub(super) fn tunnel(&self, far: Far, exchange: &Rc<Exchange>) {
+        self.tunnel.replace(Some((far, Rc::clone(exchange))));
+    }
+
+    /// The protocol to go on with, if one was agreed on.
+    pub(super) fn take_tunnel(&self) -> Option<(Far, Rc<Exchange>)> {
+        self.tunnel.take()
+    }
+
+    /// Its buffers were given back.
+    pub(super) fn parked(&self) {
+        if self.phase.get() == Phase::Idle {
+            self.phase.set(Phase::Parked);
+        }
+    }
+
+    //----- What is to be done --------------------------------------------------------------------------------
+
+    /// Has the connection's task do something.
+    pub(super) fn give(&self, order: Order) {
+        if self.order.get() != Some(Order::End) {
+            self.order.set(Some(order));
+        }
+        self.bell.ring();
+    }
+
+    /// What is to be done, if anything is; the task is woken when there is something new.
+    pub(super) fn poll_order(&self, context: &Context<'_>) -> Option<Order> {
+        self.bell.wait(context);
+        self.order.take()
+    }
+
+    fn late(&self, now: Tick, limit: Duration) -> bool {
+        now - self.since.get() >= ticks(limit)
+    }
+
+    fn time_out(&self, order: Order) {
+        self.worker.stats().timed_out.add(1);
+        self.enter(Phase::Leaving);
+        self.give(order);
+    }
+}
+
+impl Watched for Client {
+    fn look(&self, now: Tick) {
+        let limits = &self.worker.shared.settings.clients;
+        match self.phase.get() {
+            Phase::Idle | Phase::Parked if self.worker.stopping.get() => {
+                self.enter(Phase::Leaving);
+                self.give(Order::Leave);
+            }
+            Phase::Idle | Phase::Parked if self.late(now, self.worker.idle_limit()) => self.time_out(Order::Leave),
+            Phase::Idle if !self.speaks_http2() && now - self.since.get() >= PARK_AFTER => self.give(Order::Park),
+            Phase::Head if self.late(now, limits.head) => self.time_out(Order::End),
+            Phase::Busy if self.worker.stopping.get() => {
+                self.enter(Phase::Leaving);
+                self.give(Order::Leave);
+            }
+            // Requests under way have limits of their own.
+            Phase::Leaving if self.active.get() == 0 && self.late(now, FAREWELL) => self.give(Order::End),
+            Phase::Idle | Phase::Parked | Phase::Head | Phase::Busy | Phase::Leaving => (),
+        }
+    }
+
+    fn idle_for(&self) -> Option<Tick> {
+        let idle = matches!(self.phase.get(), Phase::Idle | Phase::Parked);
+        idle.then(|| self.worker.watch.now() - self.since.get())
+    }
+
+    fn make_room(&self) {
+        self.worker.stats().evicted.add(1);
+        self.enter(Phase::Leaving);
+        self.give(Order::End);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.worker.watch.leave(self.seat.get());
+    }
+}
+
+/// A place among the connections, given back when it goes.
+pub(super) struct Place {
+    worker: Rc<Worker>,
+    /// The client's address, of IPv4 never in the clothes of IPv6.
+    address: SocketAddr,
+    trusted: bool,
+}
+
+impl Place {
+    /// A place, unless the client has too many or nobody idle makes room.
+    pub(super) fn take(worker: &Rc<Worker>, address: SocketAddr) -> Option<Self> {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let trusted = worker.shared.settings.trusts(address.ip());
+        let entrance = worker.shared.census.enter(address.ip(), trusted);
+        worker.stats().connections.add(1);
+        if entrance == Entrance::Refused {
+            worker.stats().refused.add(1);
+            worker.stats().closed.add(1);
+            return None;
+        }
+        let place = Self { worker: Rc::clone(worker), address, trusted };
+        if entrance == Entrance::Full && !worker.watch.make_room() {
+            worker.stats().refused.add(1);
+            return None;
+        }
+        Some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.stats().closed.add(1);
+        self.worker.shared.census.leave(self.address.ip(), self.trusted);
+    }
+}
+
+/// The network that counts as one client: of IPv6, a /64.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}

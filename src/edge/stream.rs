@@ -1,0 +1,181 @@
+//! A client's connection as octets: plain or TLS, watched by the strict gate and by the clock.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::client::Client;
+use super::strict::{Gate, Offence};
+use super::tls::TlsStream;
+
+/// What no parser takes for the start of anything: hyper answers it with 400.
+const NONSENSE: &[u8] = b"\0";
+
+/// Octets that wake a connection: most requests are shorter.
+const FIRST_SIZE: usize = 2_048;
+
+/// Plain or TLS.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Stream::Tls($stream) => {
+                let $stream = Pin::new(&mut **$stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write(context, octets))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(context))
+    }
+}
+
+/// A stream whose every octet is seen before hyper has it.
+pub(super) struct Guarded {
+    stream: Stream,
+    client: Rc<Client>,
+    /// Only HTTP/1 has one.
+    gate: Option<Gate>,
+    /// What was read before and has been looked at already.
+    read: Bytes,
+}
+
+impl Guarded {
+    pub(super) fn new(stream: Stream, client: Rc<Client>) -> Self {
+        let gate = (!client.speaks_http2()).then(Gate::default);
+        Self { stream, client, gate, read: Bytes::new() }
+    }
+
+    /// The same with octets in front that have been looked at already.
+    pub(super) fn with_read(self, read: Bytes) -> Self {
+        Self { read, ..self }
+    }
+
+    /// Whether there are octets that hyper has not had.
+    pub(super) fn has_read(&self) -> bool {
+        !self.read.is_empty()
+    }
+
+    /// Waits for octets and keeps them for hyper; false if none will come.
+    pub(super) async fn fetch(&mut self) -> bool {
+        poll_fn(|context| {
+            let mut octets = [MaybeUninit::uninit(); FIRST_SIZE];
+            let mut buffer = ReadBuf::uninit(&mut octets);
+            ready!(Pin::new(&mut *self).poll_read(context, &mut buffer))?;
+            self.read = Bytes::copy_from_slice(buffer.filled());
+            Poll::Ready(io::Result::Ok(!buffer.filled().is_empty()))
+        })
+        .await
+        .unwrap_or(false)
+    }
+
+    /// The bare stream.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    fn look(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let Some(gate) = &mut self.gate else { return Ok(()) };
+        let Err(Offence { passed, in_head }) = gate.look(&buffer.filled()[before..]) else { return Ok(()) };
+        self.client.misbehaved();
+        if !in_head {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the body of the request is not framed soundly"));
+        }
+        buffer.set_filled(before + passed);
+        buffer.put_slice(NONSENSE); // there is room: the line that offends was longer
+        self.gate = None;
+        Ok(())
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.read.is_empty() {
+            let part = this.read.split_to(this.read.len().min(buffer.remaining()));
+            buffer.put_slice(&part);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            this.client.heard();
+            this.look(buffer, before)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, octets)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

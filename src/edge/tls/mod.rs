@@ -1,0 +1,213 @@
+//! TLS towards clients: which certificate for which name, which versions and ciphers, sessions that resume.
+//!
+//! The hello of the client is read first, and only then is it decided what to do: a name without a certificate is answered with
+//! `unrecognized_name` and nothing else, a challenge of a CA (RFC 8737) with its own certificate and protocol. Certificates
+//! are taken from the snapshot of the moment, so a renewed one is shown from the next handshake on; connections that
+//! are there stay.
+//!
+//! TLS 1.2 only has suites with authenticated encryption, since rustls knows no others. AES-128 stands before AES-256,
+//! whatever the client would rather have: its SHA-256 runs in hardware, and a handshake costs a seventh less. 0-RTT is off:
+//! what can be replayed is no request.
+
+mod client;
+mod tickets;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+
+use crate::store::Snapshot;
+
+pub(super) use client::{AppStream, AppTls, speaks_http2};
+pub use tickets::TicketKeys;
+use tickets::Tickets;
+
+/// The application protocol of a CA's challenge (RFC 8737, section 6.2).
+const CHALLENGE_PROTOCOL: &[u8] = b"acme-tls/1";
+/// HTTP/2 over TLS (RFC 9113, section 3.2).
+const HTTP2: &[u8] = b"h2";
+/// HTTP/1.1 (RFC 7301, section 6).
+const HTTP1: &[u8] = b"http/1.1";
+/// The fatal alert `unrecognized_name` (RFC 6066, section 3) as it is sent before any key is agreed on.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// Octets of a client's last words that are read so that the alert is not lost in a reset.
+const LAST_WORDS_MAX: u64 = 16_384;
+
+/// A connection over TLS.
+pub(super) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+
+/// The certificate of a TLS-ALPN-01 challenge for a name, while there is one.
+pub type ChallengeCertificate = dyn Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync;
+
+/// What was agreed on.
+pub(super) struct Secure {
+    /// The name the client asked for, in lower case.
+    pub(super) server_name: Box<str>,
+    /// Whether HTTP/2 is spoken.
+    pub(super) http2: bool,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub(super) version: &'static str,
+    /// Whether an earlier session was resumed.
+    pub(super) resumed: bool,
+}
+
+/// How a handshake ended.
+pub(super) enum Outcome {
+    /// With a connection.
+    Agreed(Box<TlsStream>, Secure),
+    /// With the proof that a CA wanted to see.
+    Proven,
+    /// There is no certificate for the name, or no name was said.
+    NameUnknown,
+    /// It failed.
+    Failed,
+}
+
+/// Makes connections secure.
+pub(super) struct Tls {
+    config: Arc<ServerConfig>,
+    challenge_config: Arc<ServerConfig>,
+    certificates: Arc<Certificates>,
+    tickets: Arc<Tickets>,
+}
+
+impl Tls {
+    pub(super) fn new(
+        snapshots: Arc<ArcSwap<Snapshot>>,
+        challenges: Arc<ChallengeCertificate>,
+        keys: &TicketKeys,
+    ) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(provider());
+        let certificates = Arc::new(Certificates { snapshots });
+        let tickets = Arc::new(Tickets::new(keys));
+        let config = |resolver: Arc<dyn ResolvesServerCert>| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+            Ok::<_, rustls::Error>(builder?.with_no_client_auth().with_cert_resolver(resolver))
+        };
+        let mut usual = config(Arc::clone(&certificates) as _)?;
+        usual.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
+        usual.ignore_client_order = true;
+        usual.ticketer = Arc::clone(&tickets) as _;
+        usual.send_tls13_tickets = 1;
+        let mut challenge = config(Arc::new(Challenges(challenges)))?;
+        challenge.alpn_protocols = vec![CHALLENGE_PROTOCOL.into()];
+        challenge.send_tls13_tickets = 0;
+        Ok(Self { config: Arc::new(usual), challenge_config: Arc::new(challenge), certificates, tickets })
+    }
+
+    /// Other keys for session tickets, from now on.
+    pub(super) fn put_ticket_keys(&self, keys: &TicketKeys) {
+        self.tickets.put(keys);
+    }
+
+    /// Shakes hands. How long that may take is up to the caller.
+    pub(super) async fn accept(&self, stream: TcpStream) -> Outcome {
+        let Ok(start) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return Outcome::Failed };
+        let hello = start.client_hello();
+        if offers_challenge(&hello) {
+            let proven = start.into_stream(Arc::clone(&self.challenge_config)).await;
+            return match proven {
+                Ok(mut stream) => {
+                    let _ = stream.shutdown().await;
+                    Outcome::Proven
+                }
+                Err(_) => Outcome::Failed,
+            };
+        }
+        let known = hello.server_name().filter(|name| self.certificates.find(name).is_some());
+        let Some(server_name) = known.map(|name| name.to_ascii_lowercase().into_boxed_str()) else {
+            turn_away(start.io).await;
+            return Outcome::NameUnknown;
+        };
+        let Ok(stream) = start.into_stream(Arc::clone(&self.config)).await else { return Outcome::Failed };
+        let (_, session) = stream.get_ref();
+        let secure = Secure {
+            server_name,
+            http2: session.alpn_protocol() == Some(HTTP2),
+            version: match session.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "TLSv1.3", // the other one that rustls speaks
+            },
+            resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+        };
+        Outcome::Agreed(Box::new(stream), secure)
+    }
+}
+
+/// Says why, and reads what the client may have sent meanwhile: a close with unread octets would be a reset, which
+/// takes the alert with it.
+async fn turn_away(mut stream: TcpStream) {
+    if stream.write_all(&UNRECOGNIZED_NAME).await.is_ok() && stream.shutdown().await.is_ok() {
+        let _ = tokio::io::copy(&mut (&mut stream).take(LAST_WORDS_MAX), &mut tokio::io::sink()).await;
+    }
+}
+
+fn offers_challenge(hello: &ClientHello<'_>) -> bool {
+    hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == CHALLENGE_PROTOCOL))
+}
+
+/// The ciphers of aws-lc-rs, AES-128 first.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    });
+    provider
+}
+
+/// The certificates of the snapshot.
+struct Certificates {
+    snapshots: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Certificates {
+    fn find(&self, name: &str) -> Option<Arc<CertifiedKey>> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.snapshots.load().certificates.for_server_name(name, now)?.certified()
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.find(hello.server_name()?)
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificates of the snapshot")
+    }
+}
+
+/// The certificates of challenges.
+struct Challenges(Arc<ChallengeCertificate>);
+
+impl ResolvesServerCert for Challenges {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        (self.0)(hello.server_name()?)
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Challenges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificates of challenges")
+    }
+}

@@ -1,0 +1,224 @@
+//! Connections to apps: each thread has its own, so no request waits for a lock.
+//!
+//! An idle HTTP/1.1 connection is used again, the one used last first, so that the others can go. An app may close it in the
+//! very moment in which we use it; then the request goes out again on a new connection, if that is safe: nothing of it was
+//! sent, or it changes nothing and has no body. A request for which it would not be safe only gets a connection that
+//! was used within the last second and is still open after the thread has looked at what the network brought; in a second
+//! no app's own timeout strikes. HTTP/2 is spoken on few connections with many requests each.
+
+mod connect;
+mod link;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use hyper::client::conn::{http1, http2};
+use tokio::sync::Notify;
+
+use super::answer::Upload;
+use super::failure::Failure;
+use super::settings;
+use super::tls::AppTls;
+use super::watch::{Tick, ticks};
+use crate::route::{Address, App, Protocol};
+
+pub(super) use link::{Home, Link, LocalTasks, Unsent};
+pub(super) use stream::Stream;
+
+/// Ticks since its last use within which a connection is good enough for a request that must not be sent twice.
+const FRESH: Tick = 4;
+/// Ticks for which an app that did not take a connection is asked after the others.
+const DOWN: Tick = 8;
+/// Ticks without use after which nothing is remembered about an app.
+const FORGET_AFTER: Tick = 2_400;
+/// Requests at once on one HTTP/2 connection, which is what most servers allow: more are spread over more connections.
+const STREAMS_MAX: usize = 100;
+/// HTTP/2 connections to one app.
+const SHARED_MAX: usize = 16;
+
+/// All apps that a thread knows.
+pub(super) struct Apps {
+    settings: Rc<settings::Apps>,
+    tls: Rc<AppTls>,
+    now: Rc<Cell<Tick>>,
+    pools: RefCell<HashMap<(Protocol, Address), Rc<Pool>>>,
+    turn: Cell<usize>,
+}
+
+/// The connections of a thread to one app.
+pub(super) struct Pool {
+    app: App,
+    settings: Rc<settings::Apps>,
+    tls: Rc<AppTls>,
+    now: Rc<Cell<Tick>>,
+    idle: RefCell<Vec<Idle>>,
+    shared: RefCell<Vec<Shared>>,
+    /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
+    opening: Cell<bool>,
+    opened: Notify,
+    addresses: RefCell<(Tick, Vec<SocketAddr>)>,
+    down_until: Cell<Tick>,
+    used: Cell<Tick>,
+}
+
+struct Idle {
+    sender: http1::SendRequest<Upload>,
+    since: Tick,
+}
+
+/// An HTTP/2 connection, and how many requests are under way on it.
+struct Shared {
+    sender: http2::SendRequest<Upload>,
+    live: Rc<Cell<usize>>,
+}
+
+impl Apps {
+    pub(super) fn new(settings: settings::Apps) -> Result<Self, String> {
+        let tls = AppTls::new().map_err(|fault| fault.to_string())?;
+        Ok(Self {
+            settings: Rc::new(settings),
+            tls: Rc::new(tls),
+            now: Rc::default(),
+            pools: RefCell::default(),
+            turn: Cell::new(0),
+        })
+    }
+
+    /// The apps to ask, one after the other in case one does not take the request: each time another first; those that
+    /// took no connection a moment ago last; drained ones not at all.
+    pub(super) fn in_turn(&self, apps: &[App]) -> Vec<Rc<Pool>> {
+        let turn = self.turn.get();
+        self.turn.set(turn.wrapping_add(1));
+        let apps = (0..apps.len()).map(|step| &apps[(turn % apps.len() + step) % apps.len()]);
+        let mut pools: Vec<_> = apps.filter(|app| !app.drained).map(|app| self.pool(app)).collect();
+        pools.sort_by_key(|pool| pool.is_down());
+        pools
+    }
+
+    fn pool(&self, app: &App) -> Rc<Pool> {
+        let key = (app.protocol, app.address.clone());
+        let mut pools = self.pools.borrow_mut();
+        let pool = pools.entry(key).or_insert_with(|| {
+            Rc::new(Pool {
+                app: App { drained: false, ..app.clone() },
+                settings: Rc::clone(&self.settings),
+                tls: Rc::clone(&self.tls),
+                now: Rc::clone(&self.now),
+                idle: RefCell::default(),
+                shared: RefCell::default(),
+                opening: Cell::new(false),
+                opened: Notify::new(),
+                addresses: RefCell::default(),
+                down_until: Cell::new(0),
+                used: Cell::new(0),
+            })
+        });
+        pool.used.set(self.now.get());
+        Rc::clone(pool)
+    }
+
+    /// Closes connections that were idle for long, and forgets apps that nobody asks for.
+    pub(super) fn sweep(&self, now: Tick) {
+        self.now.set(now);
+        let keep = ticks(self.settings.keep);
+        self.pools.borrow_mut().retain(|_, pool| {
+            pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < keep);
+            pool.shared.borrow_mut().retain(|shared| {
+                let idle = shared.live.get() == 0 && now - pool.used.get() >= keep;
+                !shared.sender.is_closed() && !idle
+            });
+            now - pool.used.get() < FORGET_AFTER || Rc::strong_count(pool) > 1
+        });
+    }
+}
+
+impl Pool {
+    /// The app.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    fn is_down(&self) -> bool {
+        self.now.get() < self.down_until.get()
+    }
+
+    fn is_down_for_now(&self) {
+        self.down_until.set(self.now.get() + DOWN);
+    }
+
+    /// A connection for one request. `fresh`: a new one. `once`: the request must not be sent twice.
+    pub(super) async fn link(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Link, Failure> {
+        if self.app.protocol == Protocol::H2c || !self.shared.borrow().is_empty() {
+            return self.shared_link(fresh).await;
+        }
+        if !fresh && let Some(link) = self.idle_link(once).await {
+            return Ok(link);
+        }
+        match self.open().await? {
+            Link::Http2 { sender, .. } => Ok(self.share(sender)),
+            alone @ Link::Http1 { .. } => Ok(alone),
+        }
+    }
+
+    async fn idle_link(self: &Rc<Self>, once: bool) -> Option<Link> {
+        loop {
+            let Idle { sender, since } = self.idle.borrow_mut().pop()?;
+            if once && self.now.get() - since >= FRESH {
+                self.idle.borrow_mut().push(Idle { sender, since });
+                return None;
+            }
+            if once {
+                tokio::task::yield_now().await; // the thread looks at the network meanwhile
+            }
+            if sender.is_ready() {
+                return Some(Link::Http1 { sender, pool: Rc::clone(self), reused: true });
+            }
+        }
+    }
+
+    async fn shared_link(self: &Rc<Self>, mut fresh: bool) -> Result<Link, Failure> {
+        loop {
+            if !fresh && let Some(link) = self.least_busy() {
+                return Ok(link);
+            }
+            if !self.opening.replace(true) {
+                let opened = self.open().await;
+                self.opening.set(false);
+                self.opened.notify_waiters();
+                return match opened? {
+                    Link::Http2 { sender, .. } => Ok(self.share(sender)),
+                    alone @ Link::Http1 { .. } => Ok(alone),
+                };
+            }
+            self.opened.notified().await;
+            fresh = false;
+        }
+    }
+
+    /// The HTTP/2 connection with the fewest requests under way; none if another one should be opened.
+    fn least_busy(self: &Rc<Self>) -> Option<Link> {
+        let mut all = self.shared.borrow_mut();
+        all.retain(|shared| !shared.sender.is_closed());
+        let count = all.len();
+        let shared = all.iter().min_by_key(|shared| shared.live.get())?;
+        let room = shared.live.get() < STREAMS_MAX;
+        (room || count >= SHARED_MAX).then(|| Link::http2(shared.sender.clone(), &shared.live, true))
+    }
+
+    fn share(&self, sender: http2::SendRequest<Upload>) -> Link {
+        let live = Rc::default();
+        let link = Link::http2(sender.clone(), &live, false);
+        self.shared.borrow_mut().push(Shared { sender, live });
+        link
+    }
+
+    fn take_home(&self, sender: http1::SendRequest<Upload>) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.settings.kept_max as usize {
+            idle.push(Idle { sender, since: self.now.get() });
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! One thread of the edge: its listeners, its connections, its pools of connections to apps. Threads share the snapshot
+//! and nothing else that a request touches.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use hyper::header::HeaderValue;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::census::Census;
+use super::client::{Client, Place};
+use super::connection;
+use super::log::{AccessLog, Lines};
+use super::random::Random;
+use super::settings::Settings;
+use super::stats::{RouteStats, Stats, ThreadStats};
+use super::stream::Stream;
+use super::tls::{Outcome, Tls};
+use super::upstream::Apps;
+use super::watch::{TICK, Tick, Watch};
+use super::ChallengeAnswer;
+use crate::store::Snapshot;
+
+/// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
+/// frees a descriptor, an edge that has run out of them still serves newcomers.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// How long a silent client is believed to be there before the kernel asks.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long octets may stay unacknowledged until the kernel gives a client up.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(90);
+/// Ticks between two looks for routes that are gone.
+const SWEEP: Tick = 240;
+/// How often it is looked whether all connections are over when the edge stops.
+const DRAIN_STEP: Duration = Duration::from_millis(10);
+
+/// What all threads are given.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(super) tls: Arc<Tls>,
+    pub(super) challenge: Arc<ChallengeAnswer>,
+    pub(super) census: Arc<Census>,
+    pub(super) log: Arc<AccessLog>,
+    /// The port that browsers are sent to; `None` if HTTPS is not served.
+    pub(super) https_port: Option<u16>,
+    /// How this process calls itself in `Via`: nobody else calls itself so.
+    pub(super) mark: Arc<str>,
+    /// What it puts into `Via` for requests over HTTP/1.1 and over HTTP/2.
+    pub(super) via: [HeaderValue; 2],
+}
+
+/// A listener of one thread.
+pub(super) struct Ear {
+    pub(super) listener: StdListener,
+    pub(super) secure: bool,
+}
+
+/// When to stop: at once when the patience is over, before that as soon as nothing is under way. `None`: not yet.
+pub(super) type Stop = Option<Instant>;
+
+/// One thread.
+pub(super) struct Worker {
+    pub(super) shared: Shared,
+    pub(super) watch: Watch,
+    pub(super) apps: Apps,
+    counted: Arc<ThreadStats>,
+    /// Those of `counted` that this thread has met.
+    routes: RefCell<HashMap<Box<str>, Arc<RouteStats>>>,
+    pub(super) random: Random,
+    pub(super) log: Lines,
+    /// Whether the edge is about to stop.
+    pub(super) stopping: Cell<bool>,
+}
+
+/// Serves until it is told to stop. Says through `ready` whether it began.
+pub(super) fn serve(
+    shared: Shared,
+    counted: Arc<ThreadStats>,
+    ears: Vec<Ear>,
+    mut stop: watch::Receiver<Stop>,
+    ready: &SyncSender<io::Result<()>>,
+) {
+    let started = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = match started {
+        Ok(runtime) => runtime,
+        Err(fault) => return drop(ready.send(Err(fault))),
+    };
+    runtime.block_on(async {
+        let worker = match Worker::new(shared, counted) {
+            Ok(worker) => Rc::new(worker),
+            Err(fault) => return drop(ready.send(Err(fault))),
+        };
+        let listening: io::Result<Vec<_>> = ears.into_iter().map(|ear| worker.listen(ear)).collect();
+        let listening = match listening {
+            Ok(listening) => listening,
+            Err(fault) => return drop(ready.send(Err(fault))),
+        };
+        let ticking = spawn_local(Rc::clone(&worker).tick());
+        let _ = ready.send(Ok(()));
+        let patience = stop.wait_for(Option::is_some).await.map_or(None, |until| *until);
+        listening.iter().for_each(JoinHandle::abort);
+        worker.stop(patience.unwrap_or_else(Instant::now)).await;
+        ticking.abort();
+    });
+}
+
+impl Worker {
+    fn new(shared: Shared, counted: Arc<ThreadStats>) -> io::Result<Self> {
+        let apps = Apps::new(shared.settings.apps.clone()).map_err(io::Error::other)?;
+        let random = Random::new()?;
+        let log = Lines::new(Arc::clone(&shared.log));
+        Ok(Self {
+            shared,
+            watch: Watch::default(),
+            apps,
+            counted,
+            routes: RefCell::default(),
+            random,
+            log,
+            stopping: Cell::new(false),
+        })
+    }
+
+    /// What this thread counts.
+    pub(super) fn stats(&self) -> &Stats {
+        &self.counted.all
+    }
+
+    /// The counters of a route, by [`crate::route::Route::id`].
+    pub(super) fn route_stats(&self, id: &str) -> Option<Arc<RouteStats>> {
+        if let Some(stats) = self.routes.borrow().get(id) {
+            return Some(Arc::clone(stats));
+        }
+        let stats = self.counted.route(id)?;
+        self.routes.borrow_mut().insert(id.into(), Arc::clone(&stats));
+        Some(stats)
+    }
+
+    /// How long a connection may be idle at present.
+    pub(super) fn idle_limit(&self) -> Duration {
+        self.shared.settings.clients.idle / self.shared.census.haste()
+    }
+
+    //----- Accepting -----------------------------------------------------------------------------------------
+
+    fn listen(self: &Rc<Self>, ear: Ear) -> io::Result<JoinHandle<()>> {
+        ear.listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(ear.listener)?;
+        Ok(spawn_local(Rc::clone(self).accept(listener, ear.secure)))
+    }
+
+    async fn accept(self: Rc<Self>, listener: TcpListener, secure: bool) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, address)) => self.admit(stream, address, secure),
+                Err(fault) if is_of_the_client(&fault) => (),
+                Err(_) => {
+                    self.stats().accept_failed.add(1);
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Rc<Self>, stream: TcpStream, address: SocketAddr, secure: bool) {
+        let Some(place) = Place::take(self, address) else { return };
+        prepare(&stream);
+        let worker = Rc::clone(self);
+        if secure {
+            spawn_local(async move { worker.shake_hands(stream, place).await });
+        } else {
+            spawn_local(connection::serve(Stream::Plain(stream), Client::new(self, place, None)));
+        }
+    }
+
+    async fn shake_hands(self: Rc<Self>, stream: TcpStream, place: Place) {
+        let stats = self.stats();
+        let outcome = timeout(self.shared.settings.clients.handshake, self.shared.tls.accept(stream)).await;
+        match outcome {
+            Ok(Outcome::Agreed(stream, secure)) => {
+                stats.handshakes.add(1);
+                stats.resumed.add(secure.resumed.into());
+                stats.http2.add(secure.http2.into());
+                connection::serve(Stream::Tls(stream), Client::new(&self, place, Some(secure))).await;
+            }
+            Ok(Outcome::Proven) => stats.handshakes.add(1),
+            Ok(Outcome::NameUnknown) => stats.names_unknown.add(1),
+            Ok(Outcome::Failed) => stats.handshakes_failed.add(1),
+            Err(_) => {
+                stats.handshakes_failed.add(1);
+                stats.timed_out.add(1);
+            }
+        }
+    }
+
+    //----- The clock -----------------------------------------------------------------------------------------
+
+    async fn tick(self: Rc<Self>) {
+        let mut clock = interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            // What is wrong with one connection must not stop the clock for all others.
+            if catch_unwind(AssertUnwindSafe(|| self.watch.tick())).is_err() {
+                self.stats().panics.add(1);
+            }
+            self.apps.sweep(self.watch.now());
+            self.log.flush(self.stats());
+            if self.watch.now().is_multiple_of(SWEEP) {
+                let snapshot = self.shared.snapshots.load();
+                self.counted.keep_routes(|id| snapshot.routes.get(id).is_some());
+                self.routes.borrow_mut().retain(|id, _| snapshot.routes.get(id).is_some());
+            }
+        }
+    }
+
+    async fn stop(&self, until: Instant) {
+        self.stopping.set(true);
+        self.watch.tick();
+        while self.stats().connections.read() != self.stats().closed.read() && Instant::now() < until {
+            sleep(DRAIN_STEP).await;
+        }
+        self.log.flush(self.stats());
+    }
+}
+
+/// What a client can bring about on its own is no reason to pause.
+fn is_of_the_client(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
+}
+
+/// None of this is needed to serve; where the kernel refuses, it is done without.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4));
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+}
