@@ -34,7 +34,7 @@
 //! otherwise [`auth`] asks for one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
@@ -50,12 +50,15 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dns;
 use crate::store::Store;
 use listen::guard;
+use stats::Stats;
 
 mod auth;
 mod backup;
 mod caller;
+mod certificates;
 mod change;
 mod description;
 mod difference;
@@ -64,16 +67,20 @@ mod event;
 mod extract;
 mod first_token;
 mod guesses;
+mod health;
 mod history;
 mod listen;
+mod metrics;
 mod new_zone;
 mod once;
 mod page;
 mod parameter;
 mod problem;
+mod process;
 mod read;
 mod records;
 mod settings;
+mod stats;
 mod status;
 mod stream;
 mod tag;
@@ -84,15 +91,20 @@ mod zone_file;
 mod zones;
 
 pub use caller::Caller;
+pub use certificates::{
+    CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
+    CertificateWindow, ImportedCertificate, NewCertificate,
+};
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use first_token::{FILE as FIRST_TOKEN_FILE, FirstToken, first_token};
+pub use health::{Hindrance, Ready};
 pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
 pub use types::{
-    Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, SetBody, Status, ZoneChange, ZoneList,
+    Action, Difference, NewZone, Patch, PatchStep, RecordList, RecordSet, Saved, SetBody, Status, ZoneChange, ZoneList,
     ZoneSummary, plain,
 };
 pub use zone_file::TEXT_DNS;
@@ -109,13 +121,26 @@ const BODY_SIZE_MAX: usize = 1 << 20;
 /// Zone files that lie in memory while they are read, at once.
 const ZONE_FILES_AT_ONCE_MAX: usize = 2;
 
+/// What the API has to know of the server that runs around it.
+pub struct Live {
+    /// Where DNS is answered.
+    pub addresses: Vec<String>,
+    /// What DNS counts.
+    pub dns: dns::Meter,
+    /// Whether everything works.
+    pub ready: Ready,
+}
+
 /// What every endpoint works with.
 struct Admin {
     store: Arc<Store>,
     settings: Settings,
-    /// Where DNS is answered, for the status.
-    addresses: Vec<String>,
+    /// The server, when one runs.
+    live: Option<Live>,
     started: Instant,
+    /// The same moment, as the calendar says it.
+    started_at: SystemTime,
+    stats: Arc<Stats>,
     /// Whose turn it is to have a zone file in memory.
     zone_file_turns: Semaphore,
     /// Wrong tokens.
@@ -127,13 +152,15 @@ struct Admin {
 }
 
 impl Admin {
-    fn new(store: Arc<Store>, settings: Settings, addresses: Vec<String>) -> Self {
+    fn new(store: Arc<Store>, settings: Settings, live: Option<Live>) -> Self {
         Self {
             uses: Uses::open(store.directory()),
             store,
             settings,
-            addresses,
+            live,
             started: Instant::now(),
+            started_at: SystemTime::now(),
+            stats: Arc::default(),
             zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX),
             guesses: Guesses::default(),
             answers: Answers::default(),
@@ -159,11 +186,23 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(history::get)),
         reading(routes!(history::diff)),
         writing(routes!(history::undo)).once(),
+        reading(routes!(certificates::list)),
+        writing(routes!(certificates::create)),
+        reading(routes!(certificates::get)),
+        writing(routes!(certificates::delete)),
+        writing(routes!(certificates::renew)),
+        reading(routes!(certificates::chain)),
+        administering(routes!(certificates::key)),
+        writing(routes!(certificates::import)),
+        reading(routes!(certificates::root)),
         administering(routes!(tokens::list)),
         administering(routes!(tokens::create)).once(),
         administering(routes!(tokens::get, tokens::delete)),
         reading(routes!(status::get)),
         administering(routes!(backup::get)),
+        reading(routes!(metrics::get)),
+        open(routes!(health::alive)),
+        open(routes!(health::ready)),
         open(routes!(description::get)),
     ]
 }
@@ -183,7 +222,7 @@ fn described() -> OpenApi {
 
 /// The endpoints with all that stands around each.
 fn router(gate: Gate) -> Router {
-    let hosts = gate.hosts();
+    let (hosts, stats) = (gate.hosts(), gate.stats());
     let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
         .route("/", get(page::root))
@@ -195,6 +234,7 @@ fn router(gate: Gate) -> Router {
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX)) // zone files have their own
         .layer(middleware::from_fn_with_state(hosts, guard::admit))
         .layer(middleware::map_response(guard::dress))
+        .layer(middleware::from_fn_with_state(stats, stats::count))
         .with_state(gate)
 }
 
@@ -217,10 +257,10 @@ pub async fn serve(
     doors: Doors,
     store: Arc<Store>,
     settings: Settings,
-    addresses: Vec<String>,
+    live: Live,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let gate = Gate::new(Admin::new(store, settings, addresses));
+    let gate = Gate::new(Admin::new(store, settings, Some(live)));
     tokio::select! {
         () = listen::serve(doors, router(gate.clone()), stop) => (),
         never = gate.write_uses() => match never {},
@@ -241,7 +281,7 @@ pub struct Here(Router);
 impl Here {
     /// Opens the API over a store.
     pub fn new(store: Arc<Store>, settings: Settings) -> Self {
-        Self(router(Gate::new(Admin::new(store, settings, Vec::new()))))
+        Self(router(Gate::new(Admin::new(store, settings, None))))
     }
 
     /// Answers as a server would, on behalf of the user this process runs as.

@@ -2,25 +2,41 @@
 
 use axum::Json;
 
-use super::Problem;
 use super::auth::Allowed;
+use super::event::moment;
 use super::extract::NoQuery;
-use super::types::Status;
+use super::process::proportional_memory;
+use super::types::{Saved, Status};
+use super::{Admin, Problem, blocking};
 use crate::access::Object;
 
 /// Read what the server does
 #[utoipa::path(get, path = "/v1/status", tag = "Server", operation_id = "getStatus",
-    responses((status = 200, description = "Version, revision, how much it serves, where, and since when.", body = Status)))]
+    responses((status = 200, description = "What it serves, where and since when; what it has saved, and what it needs.", body = Status)))]
 pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Json<Status>, Problem> {
     let admin = allowed.to(Object::Server)?;
-    let snapshot = admin.store.snapshot();
+    blocking(move || Ok(Json(status(&admin, &allowed)))).await
+}
+
+fn status(admin: &Admin, allowed: &Allowed) -> Status {
+    let (snapshot, store) = (admin.store.snapshot(), admin.store.report());
     let shown = || snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
-    Ok(Json(Status {
+    let dns = admin.live.as_ref().map(|live| live.dns.report()).unwrap_or_default();
+    let saved = |revision, time| Saved { revision, time: moment(time) };
+    Status {
         version: env!("CARGO_PKG_VERSION").into(),
         revision: snapshot.revision,
         zones: shown().count(),
+        names: shown().map(|zone| zone.name_count()).sum(),
         records: shown().map(|zone| zone.record_count()).sum(),
-        addresses: admin.addresses.clone(),
+        addresses: admin.live.as_ref().map(|live| live.addresses.clone()).unwrap_or_default(),
         uptime_seconds: admin.started.elapsed().as_secs(),
-    }))
+        queries: dns.queries(),
+        replies: dns.replied(),
+        failing: store.failing,
+        journal_size: store.journal,
+        checkpoint: store.checkpoint.map(|checkpoint| saved(checkpoint.revision, checkpoint.time)),
+        backup: admin.stats.backups().1.map(|backup| saved(backup.revision, backup.time)),
+        memory_size: proportional_memory(),
+    }
 }

@@ -21,10 +21,23 @@ impl Bench {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::over(settings, None)
+    }
+
+    /// With a server around it.
+    pub(super) fn with_live(live: Option<Live>) -> Self {
+        Self::over(Settings::default(), live)
+    }
+
+    fn over(settings: Settings, live: Option<Live>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let place = store::Settings { directory: directory.path().join("data"), ..store::Settings::default() };
         let store = Arc::new(Store::open(&place).unwrap());
-        Self { here: Here::new(Arc::clone(&store), settings), store, _directory: directory }
+        Self {
+            here: Here(router(Gate::new(Admin::new(Arc::clone(&store), settings, live)))),
+            store,
+            _directory: directory,
+        }
     }
 
     /// What stands behind both doors.

@@ -20,7 +20,7 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 /// As [`whole`], or null.
-fn maybe_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn maybe_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Whole(#[serde(deserialize_with = "whole")] u64);
@@ -261,7 +261,7 @@ pub struct NewZone {
 pub(super) struct Undo {
     /// The revision that the change made, out of the zone's history.
     #[serde(deserialize_with = "whole")]
-    #[schema(examples(7))]
+    #[schema(maximum = 9_007_199_254_740_991_u64, examples(7))]
     pub(super) revision: u64,
 }
 
@@ -277,15 +277,50 @@ pub struct Status {
     /// How many zones.
     #[schema(examples(3))]
     pub zones: usize,
+    /// How many names in all zones.
+    #[schema(examples(141))]
+    pub names: usize,
     /// How many records in all zones.
     #[schema(examples(168))]
     pub records: usize,
     /// Where it answers DNS; nowhere when the command line works on the data directory by itself.
-    #[schema(examples(json!(["127.0.0.1:5300", "[::1]:5300"])))]
+    #[schema(examples("127.0.0.1:5300"))]
     pub addresses: Vec<String>,
     /// Seconds since the start.
     #[schema(examples(86400))]
     pub uptime_seconds: u64,
+    /// DNS queries since the start.
+    #[schema(examples(1234567))]
+    pub queries: u64,
+    /// DNS replies since the start.
+    #[schema(examples(1234560))]
+    pub replies: u64,
+    /// Whether the disk has refused the last change that it was given.
+    #[schema(examples(false))]
+    pub failing: bool,
+    /// Octets of the journal, which holds the newest changes and the history.
+    #[schema(examples(48210))]
+    pub journal_size: u64,
+    /// The newest checkpoint; none before the first.
+    #[schema(required)]
+    pub checkpoint: Option<Saved>,
+    /// The last backup that was taken since the start.
+    #[schema(required)]
+    pub backup: Option<Saved>,
+    /// Octets of memory in use, with the share of what is shared with other processes; unknown where the system does not say.
+    #[schema(required, examples(9437184))]
+    pub memory_size: Option<u64>,
+}
+
+/// A file that holds everything as of one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Saved {
+    /// The revision.
+    #[schema(examples(7))]
+    pub revision: u64,
+    /// When it was complete, in UTC.
+    #[schema(format = "date-time", examples("2026-11-21T15:55:58Z"))]
+    pub time: String,
 }
 
 #[cfg(test)]

@@ -123,7 +123,8 @@ impl Editing<'_> {
 
     async fn open_editor(&mut self) -> Result<(), Stop> {
         let (editor, path) = (editor()?, self.draft.path.clone());
-        let command = format!("{editor} \"$@\""); // as git does: it may have options, and blanks in its path
+        // It may have options, as `code --wait`; and no shell stays in between that Ctrl-C would end.
+        let command = format!("exec {editor} \"$@\"");
         let run = spawn_blocking(move || Command::new("sh").args(["-c", &command, "freehold"]).arg(path).status());
         let status = run.await.map_err(io::Error::other)??;
         if status.success() { Ok(()) } else { Err(editor_failed(&editor, status)) }

@@ -21,8 +21,11 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// What the environment decides.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 7] = [
     ("FREEHOLD_DATA", "The data directory; goes before the settings, and --data before it."),
+    ("FREEHOLD_SERVER", "The URL of a server to talk to instead of this machine's; --server goes before it."),
+    ("FREEHOLD_TOKEN_FILE, FREEHOLD_TOKEN", "A file with the token for it, or the token itself."),
+    ("FREEHOLD_CA_FILE", "The CA to trust about it instead of those of this system."),
     ("VISUAL, EDITOR", "The editor of `freehold zone edit`."),
     ("TMPDIR", "Where `freehold zone edit` keeps the text meanwhile."),
     ("NO_COLOR", "No colour, whatever it says; --color goes before it."),

@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod remote;
 mod save;
+mod status;
 mod stop;
 mod terminal;
 mod zone_file;
@@ -67,7 +68,7 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         Command::Completions { shell } => complete::script(*shell),
         Command::Man { command, directory } => manual::man(command, directory.as_deref()),
         Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
-        Command::Status => at_place(find_place, async |place| read::status(place, options).await),
+        Command::Status => at_place(find_place, async |place| status::status(place, options).await),
         Command::Log(past) => at_place(find_place, async |place| history::list(place, None, past, options).await),
         Command::Backup { file } => at_place(find_place, async |place| backup::backup(place, file, options).await),
         Command::Restore { file, dry_run } => {

@@ -1,4 +1,4 @@
-//! Commands that only look: list, export, status.
+//! Commands that only look: list, export.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::door::{Door, Place, question, zone_path};
 use super::json;
 use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
-use super::terminal::{Progress, count, table};
-use crate::api::{Status, ZoneList};
+use super::terminal::{Progress, table};
+use crate::api::ZoneList;
 use crate::wire::Name;
 
 /// `freehold zone list`
@@ -45,52 +45,4 @@ pub(super) async fn export(place: &Place, zone: &Name, file: Option<&Path>) -> R
     save(answer, file.unwrap_or(Path::new("-")), Readers::Usual, &progress).await?;
     door.close().await?;
     Ok(Exit::Done)
-}
-
-/// `freehold status`
-pub(super) async fn status(place: &Place, options: &Options) -> Result<Exit, Stop> {
-    let Some(mut door) = Door::running(place).await? else {
-        let directory = &place.local("status")?.store.directory;
-        let message = format!("no server runs on the data directory {}", directory.display());
-        return Err(Stop::new(Exit::Unreachable, message, "start it with `freehold serve`"));
-    };
-    let status: Status = door.ask_json(question(Method::GET, "/v1/status", "")?).await?;
-    if options.output == Output::Json {
-        json(&status)?;
-        return Ok(Exit::Done);
-    }
-    let mut out = io::stdout().lock();
-    writeln!(out, "freehold {}, up {}", status.version, uptime(status.uptime_seconds))?;
-    writeln!(
-        out,
-        "{}, {}, revision {}",
-        count(status.zones, "zone"),
-        count(status.records, "record"),
-        status.revision
-    )?;
-    for address in &status.addresses {
-        writeln!(out, "answers at {address}")?;
-    }
-    Ok(Exit::Done)
-}
-
-fn uptime(seconds: u64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, ..) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uptime_is_rounded_down_to_what_matters() {
-        let texts = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 1_000_000].map(uptime);
-        assert_eq!(texts, ["0 s", "59 s", "1 min", "59 min", "1 h 0 min", "23 h 59 min", "1 d 0 h", "11 d 13 h"]);
-    }
 }

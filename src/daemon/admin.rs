@@ -1,6 +1,5 @@
 //! The admin API of the running server: its doors are opened, and shut at the end.
 
-use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +8,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::ready::ready;
 use super::settings::Settings;
 use super::{Failure, authority};
 use crate::api::system_reason;
-use crate::api::{self, Bound, Doors, Tcp, Tls};
+use crate::api::{self, Bound, Doors, Live, Tcp, Tls};
+use crate::dns;
 use crate::store::Store;
 
 /// How long admin requests under way may take once the server stops.
@@ -48,7 +49,7 @@ impl Admin {
     pub(super) async fn start(
         settings: &Settings,
         store: &Arc<Store>,
-        dns: &[SocketAddr],
+        dns: &dns::Handle,
         passed: Option<UnixListener>,
     ) -> Result<Self, Failure> {
         let path = settings.admin.socket_in(&settings.store.directory);
@@ -66,12 +67,16 @@ impl Admin {
         };
         let tls = if tcp.iter().any(Tcp::is_secure) { Some(tls(settings, store).await?) } else { None };
         let (stop, stopped) = oneshot::channel();
-        let addresses = dns.iter().map(ToString::to_string).collect();
+        let live = Live {
+            addresses: dns.addresses().iter().map(ToString::to_string).collect(),
+            dns: dns.meter().clone(),
+            ready: ready(dns, store),
+        };
         let stopped = async {
             let _ = stopped.await; // a sender that is gone means the same
         };
         let doors = Doors { socket, tcp, tls };
-        let serving = api::serve(doors, Arc::clone(store), settings.admin.clone(), addresses, stopped);
+        let serving = api::serve(doors, Arc::clone(store), settings.admin.clone(), live, stopped);
         Ok(Self { task: tokio::spawn(serving), stop, places })
     }
 

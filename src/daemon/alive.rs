@@ -14,9 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::dns;
-use crate::store::{Actor, Change, Refused, Store};
-use crate::wire::Name;
-use crate::zone::Edit;
+use crate::store::Store;
 
 /// How long one question waits for its answer, before it is asked again.
 const QUESTION_TIME_MAX: Duration = Duration::from_millis(500);
@@ -35,9 +33,13 @@ enum Heard {
 }
 
 /// Asks over UDP and TCP at every address until each has answered; the one that has not when time is up.
-pub(super) async fn dns_answers(dns: &dns::Handle, time_max: Duration) -> Result<(), SocketAddr> {
+pub(super) async fn dns_answers(
+    addresses: &[SocketAddr],
+    dns: &dns::Meter,
+    time_max: Duration,
+) -> Result<(), SocketAddr> {
     let until = Instant::now() + time_max;
-    for &address in dns.addresses() {
+    for &address in addresses {
         let mut asked = 0;
         let before = read(dns);
         loop {
@@ -58,8 +60,8 @@ pub(super) async fn dns_answers(dns: &dns::Handle, time_max: Duration) -> Result
 }
 
 /// Queries that were read so far.
-fn read(dns: &dns::Handle) -> u64 {
-    dns.stats().queries()
+fn read(dns: &dns::Meter) -> u64 {
+    dns.report().queries()
 }
 
 async fn heard(address: SocketAddr) -> Heard {
@@ -102,31 +104,44 @@ fn is_elsewhere(fault: &io::Error) -> bool {
     matches!(fault.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | Unsupported)
 }
 
-/// Whether the store's writer answers.
+/// A question that is asked once, however long the answer takes: whoever asks again meanwhile waits for the same one. So
+/// questions never queue up at somebody who does not answer.
+pub(super) struct Question<T>(Option<JoinHandle<T>>);
+
+impl<T> Default for Question<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Send + 'static> Question<T> {
+    /// Asks, unless that is under way, and waits; `None` if there is no answer in this time.
+    pub(super) async fn ask<A>(&mut self, answer: impl FnOnce() -> A, time_max: Duration) -> Option<T>
+    where
+        A: Future<Output = T> + Send + 'static,
+    {
+        let asked = self.0.get_or_insert_with(|| tokio::spawn(answer()));
+        let answered = timeout(time_max, asked).await.ok()?;
+        self.0 = None;
+        answered.ok()
+    }
+}
+
+/// Whether the store's writer answers, whatever the disk does.
 pub(super) struct Writer {
     store: Arc<Store>,
-    /// A question that was not answered yet: there is never more than one.
-    asked: Option<JoinHandle<bool>>,
+    question: Question<bool>,
 }
 
 impl Writer {
     pub(super) fn of(store: &Arc<Store>) -> Self {
-        Self { store: Arc::clone(store), asked: None }
+        Self { store: Arc::clone(store), question: Question::default() }
     }
 
-    /// Hands the writer a change that changes nothing, whatever the zones are, and waits for its word.
+    /// Asks, and waits for its word.
     pub(super) async fn answers(&mut self, time_max: Duration) -> bool {
         let store = Arc::clone(&self.store);
-        let asked = self.asked.get_or_insert_with(|| {
-            tokio::spawn(async move {
-                let nothing = Change::EditZone { apex: Name::root(), edit: Edit { sets: Vec::new() } };
-                // Without such a zone it is refused; that is an answer too.
-                !matches!(store.commit(nothing, Actor::new("watchdog", "")).await, Err(Refused::Closed))
-            })
-        });
-        let Ok(answered) = timeout(time_max, asked).await else { return false };
-        self.asked = None;
-        answered.unwrap_or(false)
+        self.question.ask(|| async move { store.answers().await }, time_max).await.unwrap_or(false)
     }
 }
 
@@ -161,8 +176,8 @@ mod tests {
         let sockets = dns::Sockets::bind(&settings).unwrap();
         let snapshots = Arc::new(arc_swap::ArcSwap::default());
         let server = dns::start(sockets, &settings, &[0; 16], snapshots).unwrap();
-        assert_eq!(dns_answers(&server, Duration::from_secs(10)).await, Ok(()));
-        assert!(read(&server) >= 2);
+        assert_eq!(dns_answers(server.addresses(), server.meter(), Duration::from_secs(10)).await, Ok(()));
+        assert!(read(server.meter()) >= 2);
     }
 
     #[tokio::test]
@@ -177,5 +192,17 @@ mod tests {
         assert_eq!(store.snapshot().revision, 0);
         store.close();
         assert!(!writer.answers(Duration::from_secs(10)).await);
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_is_not_asked_twice() {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let mut question = Question::default();
+        let moment = Duration::from_millis(1);
+        assert_eq!(question.ask(|| async { answered.await.unwrap() }, moment).await, None);
+        assert_eq!(question.ask(|| async { panic!("asked twice") }, moment).await, None);
+        answer.send(7).unwrap();
+        assert_eq!(question.ask(|| async { panic!("asked twice") }, Duration::from_secs(10)).await, Some(7));
+        assert_eq!(question.ask(|| async { 8 }, Duration::from_secs(10)).await, Some(8));
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn cookie_secret(directory: &Path) -> io::Result<[u8; SIZE]> {
     Ok(secret)
 }
 
-fn keep(path: &Path, secret: &[u8]) -> io::Result<()> {
+/// Puts a file that nobody else may read in place of what is there, as a whole or not at all.
+pub(super) fn keep(path: &Path, secret: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(secret)?;

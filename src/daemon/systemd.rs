@@ -33,7 +33,7 @@ pub(super) async fn ready(dns: &dns::Handle) -> Result<(), Failure> {
     if !listens() {
         return Ok(());
     }
-    alive::dns_answers(dns, READY_TIME_MAX).await.map_err(|address| {
+    alive::dns_answers(dns.addresses(), dns.meter(), READY_TIME_MAX).await.map_err(|address| {
         let message = format!("{address} does not answer this machine's own question");
         Failure::new(message, "is a firewall in the way? It should let this machine ask itself over UDP and TCP")
     })?;
@@ -70,7 +70,7 @@ pub(super) async fn watch(dns: &dns::Handle, store: &Arc<Store>) -> Infallible {
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        if let Err(address) = alive::dns_answers(dns, half).await {
+        if let Err(address) = alive::dns_answers(dns.addresses(), dns.meter(), half).await {
             tracing::error!(%address, "DNS does not answer; systemd will start the server anew");
         } else if !writer.answers(half).await {
             tracing::error!("the store does not answer; systemd will start the server anew");

@@ -16,6 +16,8 @@
 mod backup;
 mod clients;
 mod damage;
+#[path = "../kit/disk.rs"]
+mod disk;
 mod earlier;
 mod kill;
 mod kit;

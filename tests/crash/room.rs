@@ -1,64 +1,11 @@
-//! A disk that is full or read-only: a tmpfs of a few megabytes, which needs root. Without root the tests fail and say
-//! so, unless `FREEHOLD_SKIP_DISK_TESTS=1` allows to go without.
+//! A disk that is full or read-only.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use freehold::store::{Refused, Settings, Store};
 
+use crate::disk::{SmallDisk, mount};
 use crate::kit::*;
-
-/// A small disk, mounted while this lives.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let place = tempfile::tempdir().unwrap();
-        let disk = Self(place);
-        if mount(&["-t", "tmpfs", "-o", "size=6m", "tmpfs"], disk.0.path()) {
-            return Some(disk);
-        }
-        let allowed = std::env::var("FREEHOLD_SKIP_DISK_TESTS").is_ok_and(|value| value == "1");
-        assert!(allowed, "cannot mount a small disk: run as root, or set FREEHOLD_SKIP_DISK_TESTS=1 to go without");
-        None
-    }
-
-    fn directory(&self) -> PathBuf {
-        self.0.path().join("data")
-    }
-
-    /// Leaves no room at all.
-    fn fill(&self) {
-        let mut size = 1 << 20;
-        let mut filler = fs::File::create(self.0.path().join("filler")).unwrap();
-        while size > 0 {
-            if std::io::Write::write_all(&mut filler, &vec![1; size]).is_err() {
-                size /= 2;
-            }
-        }
-    }
-
-    /// Leaves some room.
-    fn fill_but(&self, room: usize) {
-        fs::write(self.0.path().join("filler"), vec![1; (6 << 20) - room]).unwrap();
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.0.path().join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
-fn mount(options: &[&str], path: &Path) -> bool {
-    Command::new("mount").args(options).arg(path).status().is_ok_and(|status| status.success())
-}
 
 #[test]
 fn a_full_disk_refuses_changes_and_nothing_else_and_works_again_when_there_is_room() {
@@ -149,10 +96,10 @@ fn a_read_only_disk_is_refused_with_the_cure() {
     commit(&store, change(1, 1)).unwrap();
     let state = store.snapshot();
     drop(store);
-    assert!(mount(&["-o", "remount,ro"], disk.0.path()));
+    assert!(mount(&["-o", "remount,ro"], disk.path()));
     let fault = Store::open(&settings(&disk.directory())).expect_err("read-only").to_string();
-    assert!(fault.contains("Read-only file system") && fault.contains("mount it writable"), "{fault}");
-    assert!(fault.contains(disk.0.path().to_str().unwrap()) && !fault.contains('\n'), "{fault}");
-    assert!(mount(&["-o", "remount,rw"], disk.0.path()));
+    assert!(fault.contains("read-only file system") && fault.contains("mount it writable"), "{fault}");
+    assert!(fault.contains(disk.path().to_str().unwrap()) && !fault.contains('\n'), "{fault}");
+    assert!(mount(&["-o", "remount,rw"], disk.path()));
     assert_same(&Store::open(&settings(&disk.directory())).unwrap().snapshot(), &state, "writable again");
 }

@@ -25,6 +25,7 @@ use crate::api::caller::Caller;
 use crate::api::listen::guard::Hosts;
 use crate::api::once::Answers;
 use crate::api::problem::{BadToken, Forbidden, NoToken, TooManyGuesses};
+use crate::api::stats::Stats;
 use crate::api::uses::Use;
 use crate::api::{Admin, Problem};
 use crate::store::Actor;
@@ -83,6 +84,11 @@ impl Gate {
     /// What requests may be for.
     pub(in crate::api) fn hosts(&self) -> Arc<Hosts> {
         Hosts::of(&self.0.settings)
+    }
+
+    /// Where requests are counted.
+    pub(in crate::api) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.0.stats)
     }
 
     /// Writes down when tokens were used, again and again. It never ends by itself.

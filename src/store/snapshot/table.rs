@@ -105,6 +105,11 @@ macro_rules! shelves {
                 std::iter::empty()$( .chain(Collection::each(&self.$field).cloned().map(Item::$shelf)) )*
             }
 
+            /// How many lie on a shelf.
+            pub fn item_count(&self, shelf: Shelf) -> usize {
+                match shelf { $( Shelf::$shelf => Collection::<$value>::each(&self.$field).count(), )* }
+            }
+
             /// Puts an item in its place.
             pub(in crate::store) fn put_item(&mut self, item: Item) {
                 match item { $( Item::$shelf(value) => Collection::put(&mut self.$field, value), )* }
