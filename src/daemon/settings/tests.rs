@@ -119,7 +119,7 @@ struct Sections {
 
 impl Default for Sections {
     fn default() -> Self {
-        let Settings { store, dns, admin, acme, log } = Settings::default();
+        let Settings { store, dns, admin, edge: _, acme, log } = Settings::default();
         Self { store, dns, admin, acme, log }
     }
 }
