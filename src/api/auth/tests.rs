@@ -212,6 +212,7 @@ fn operations() -> Vec<Operation> {
         ),
         operation("GET", "/v1/history", "/v1/history", none, Read, whole),
         operation("GET", "/v1/status", "/v1/status", none, Read, ["", "", ""]),
+        operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
         operation("GET", "/v1/certificates", "/v1/certificates", none, Read, free),
         operation("POST", "/v1/certificates", "/v1/certificates", (JSON, NAMES), Write, whole),
