@@ -33,7 +33,7 @@ pub(crate) fn play(name: &str) {
     let mut session = Session::read(&path);
     let ways: Vec<String> = session.head.iter().filter_map(|line| line.strip_prefix("#: ")).map(Into::into).collect();
     let update = std::env::var_os("UPDATE").is_some();
-    for way in if ways.is_empty() { vec!["without a server".to_owned()] } else { ways } {
+    for way in if ways.is_empty() { vec!["nothing".to_owned()] } else { ways } {
         let wrong = session.play(&way, update);
         assert!(wrong.is_empty(), "{}, {way}:\n{}", session.path.display(), wrong.join("\n"));
     }
@@ -68,7 +68,11 @@ impl Session {
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
             "with a server" => Some(home.serve()),
-            "without a server" => None,
+            "without a server" => {
+                home.serve().stop(); // so that the same has happened before: the first token is made
+                None
+            }
+            "nothing" => None,
             other => panic!("{}: there is no way \"{other}\"", self.path.display()),
         };
         let mut wrong = Vec::new();
@@ -126,13 +130,17 @@ impl Step {
         self.command.iter_mut().for_each(|line| *line = line.replace(this, that));
     }
 
-    /// Has placeholders where what is said differs: for every moment, and for these words.
+    /// Has placeholders where what is said differs: for every moment and revision, and for these words.
     pub(crate) fn differ(&mut self, words: &[(&str, &str)]) {
         for line in &mut self.said {
             words.iter().for_each(|(word, placeholder)| *line = line.replace(word, placeholder));
             let moment = (0..line.len()).find(|at| line.get(*at..at + 19).is_some_and(is_time));
             if let Some(at) = moment {
                 line.replace_range(at..at + 19, "<time>");
+                line.replace_range(..at, "<number> "); // before it stands the revision
+            }
+            if let Some((before, number)) = line.rsplit_once("revision ") {
+                *line = format!("{before}revision <number>{}", number.trim_start_matches(|c: char| c.is_ascii_digit()));
             }
         }
     }
