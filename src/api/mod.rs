@@ -53,11 +53,11 @@ use utoipa_axum::routes;
 use crate::dns;
 use crate::store::Store;
 use listen::guard;
-use stats::Stats;
 
 mod auth;
 mod backup;
 mod caller;
+mod certificates;
 mod change;
 mod description;
 mod difference;
@@ -90,6 +90,10 @@ mod zone_file;
 mod zones;
 
 pub use caller::Caller;
+pub use certificates::{
+    CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
+    CertificateWindow, ImportedCertificate, NewCertificate,
+};
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use first_token::{FILE as FIRST_TOKEN_FILE, FirstToken, first_token};
 pub use health::{Hindrance, Ready};
@@ -109,6 +113,7 @@ use endpoint::{Endpoint, administering, open, reading, writing};
 use guesses::Guesses;
 use once::Answers;
 use problem::WrongMethod;
+use stats::Stats;
 use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
@@ -181,6 +186,15 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(history::get)),
         reading(routes!(history::diff)),
         writing(routes!(history::undo)).once(),
+        reading(routes!(certificates::list)),
+        writing(routes!(certificates::create)),
+        reading(routes!(certificates::get)),
+        writing(routes!(certificates::delete)),
+        writing(routes!(certificates::renew)),
+        reading(routes!(certificates::chain)),
+        administering(routes!(certificates::key)),
+        writing(routes!(certificates::import)),
+        reading(routes!(certificates::root)),
         administering(routes!(tokens::list)),
         administering(routes!(tokens::create)).once(),
         administering(routes!(tokens::get, tokens::delete)),
@@ -211,6 +225,7 @@ fn router(gate: Gate) -> Router {
     let (hosts, stats) = (gate.hosts(), gate.stats());
     let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
+        // Pages for people, with nothing of the store in them: they need no token.
         .route("/", get(page::root))
         .route("/v1", get(page::root))
         .route("/v1/", get(page::get))

@@ -9,14 +9,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::admin::Admin;
+use super::edge::{Edge, Parts};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
 use crate::acme;
-use crate::api::system_reason;
+use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
-use crate::store::Store;
+use crate::store::{Actor, Store};
 
 /// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
@@ -70,6 +71,7 @@ struct Server {
     store: Arc<Store>,
     dns: dns::Handle,
     acme: acme::Handle,
+    edge: Option<Edge>,
     admin: Admin,
 }
 
@@ -80,28 +82,39 @@ impl Server {
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
         let acme = acme::start(Arc::clone(&store), settings.acme.clone(), Vec::new());
+        let parts = Parts { store: &store, answers: acme.answers(), development, passed: passed.edge };
+        let (edge, trouble) = match Edge::start(settings, parts).await {
+            Ok(edge) => (edge, None),
+            // Whoever develops wants the rest meanwhile.
+            Err(failure) if development => (None, Some(failure)),
+            Err(failure) => return Err(failure),
+        };
         let admin = Admin::start(settings, &store, &dns, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records = snapshot.zones.record_count();
         if development {
             // Standard output may be closed; the server serves all the same.
-            let _ = develop::greet(&snapshot, dns.addresses(), &admin.places, &settings.store.directory, &hands);
+            let web = develop::Web { edge: edge.as_ref(), trouble: trouble.as_ref() };
+            let _ = develop::greet(&snapshot, dns.addresses(), &web, &admin.places, &settings.store.directory, &hands);
         } else {
             let addresses: Vec<String> = dns.addresses().iter().map(ToString::to_string).collect();
             let (zones, addresses) = (snapshot.zones.len(), addresses.join(" "));
             let admin = admin.places.tell();
             tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
-        Ok(Self { store, dns, acme, admin })
+        Ok(Self { store, dns, acme, edge, admin })
     }
 
     /// No new changes, everything on the disk, and only then no more answers: so the next process, which needs both
     /// the directory and, if systemd holds them, the sockets, is waited for only from then on.
     async fn stop(self) -> Result<(), Failure> {
-        let Self { store, dns, acme, admin } = self;
+        let Self { store, dns, acme, edge, admin } = self;
         admin.stop().await;
         acme.stop().await;
+        if let Some(edge) = edge {
+            edge.stop().await;
+        }
         let closed = spawn_blocking(move || {
             store.close();
             dns.stop()
@@ -120,6 +133,7 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
     let settings = settings.store.clone();
     let opened = spawn_blocking(move || {
         let store = Store::open(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
+        make_first_token(&store);
         if development {
             develop::import(&store, &hands).map_err(|fault| {
                 Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
@@ -128,6 +142,21 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
         Ok(Arc::new(store))
     });
     opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))
+}
+
+/// Makes the first token, and says where it is. A server without one is still reached over its socket.
+fn make_first_token(store: &Store) {
+    match api::first_token(store, Actor::new("server", "")) {
+        Ok(FirstToken::Made(file)) => {
+            tracing::info!(file = %file.display(), "the first token for the admin API is made; it may do everything");
+        }
+        Ok(FirstToken::InTheWay(file)) => {
+            let file = file.display();
+            tracing::warn!(%file, "there is no token, and none is made while this file is there: move it away");
+        }
+        Ok(FirstToken::Present(_)) => (),
+        Err(fault) => tracing::error!(fault = system_reason(&fault), "the first token cannot be made"),
+    }
 }
 
 fn start_dns(settings: &Settings, store: &Store, passed: Option<dns::Sockets>) -> Result<dns::Handle, Failure> {

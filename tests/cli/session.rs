@@ -33,7 +33,7 @@ pub(crate) fn play(name: &str) {
     let mut session = Session::read(&path);
     let ways: Vec<String> = session.head.iter().filter_map(|line| line.strip_prefix("#: ")).map(Into::into).collect();
     let update = std::env::var_os("UPDATE").is_some();
-    for way in if ways.is_empty() { vec!["nothing".to_owned()] } else { ways } {
+    for way in if ways.is_empty() { vec!["where none has run".to_owned()] } else { ways } {
         let wrong = session.play(&way, update);
         assert!(wrong.is_empty(), "{}, {way}:\n{}", session.path.display(), wrong.join("\n"));
     }
@@ -68,11 +68,13 @@ impl Session {
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
             "with a server" => Some(home.serve()),
+            "over HTTPS" => Some(home.serve_secure()),
+            // One has run here before, so that both ways begin at the same revision.
             "without a server" => {
-                home.serve().stop(); // so that the same has happened before: the first token is made
+                home.serve().stop();
                 None
             }
-            "nothing" => None,
+            "where none has run" => None,
             other => panic!("{}: there is no way \"{other}\"", self.path.display()),
         };
         let mut wrong = Vec::new();
@@ -170,6 +172,7 @@ impl Step {
             .envs([("PATH", path.join(":")), ("HOME", home.path("").display().to_string())])
             .envs([("TMPDIR", home.path("tmp").display().to_string()), ("LC_ALL", "C.UTF-8".to_owned())])
             .envs([("TERM", "xterm"), ("MANIFEST", env!("CARGO_MANIFEST_DIR"))])
+            .envs(server.map(|server| server.elsewhere.clone()).unwrap_or_default())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()

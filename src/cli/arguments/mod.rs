@@ -13,9 +13,11 @@ use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
 
 mod record;
+mod token;
 mod zone;
 
 pub use record::{Owner, Record, Records};
+pub use token::{NewToken, Token};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
 
 /// Where the options stand in the help that every command takes.
@@ -70,7 +72,7 @@ impl Arguments {
 }
 
 /// Options that every command takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Settings file [default: ./freehold.toml, then /etc/freehold/freehold.toml]
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
@@ -127,12 +129,23 @@ Examples:
   freehold serve --listen 127.0.0.1:0       on a free port
   freehold serve --config my.toml           with settings; docs/settings.md has them all")]
     Serve(Serve),
+    /// Prepare the first start: settings file, data directory, first token; and say what to do next
+    #[command(after_help = "\
+Examples:
+  freehold init                                       here: ./freehold.toml, unless there are settings already
+  freehold init --config /etc/freehold/freehold.toml --data /srv/freehold
+
+What is there already stays as it is; run it again to see what there is.")]
+    Init,
     /// Zones: list, add, check, import, export, edit, diff, history, undo, delete
     #[command(subcommand)]
     Zone(Zone),
     /// Records: list, set, add, delete
     #[command(subcommand)]
     Record(Record),
+    /// Tokens, for whoever uses the admin API without being root: list, create, revoke
+    #[command(subcommand)]
+    Token(Token),
     /// Show what the server does: version, zones, addresses
     Status,
     /// Show who changed what and when, in all zones, newest first
@@ -214,6 +227,12 @@ pub struct Serve {
     /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub admin_listen: Vec<SocketAddr>,
+    /// Serve plain HTTP here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http_listen: Vec<SocketAddr>,
+    /// Serve HTTPS here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub https_listen: Vec<SocketAddr>,
 }
 
 /// How much of the past to show.
