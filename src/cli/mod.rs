@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod arguments;
 mod backup;
+mod cert;
 mod change;
 mod check;
 mod complete;
@@ -26,7 +27,8 @@ mod terminal;
 mod zone_file;
 
 pub use arguments::{
-    Arguments, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Shell, Zone, ZoneFile, ZoneFiles,
+    Arguments, Cert, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Shell, Zone, ZoneFile,
+    ZoneFiles,
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};
@@ -76,6 +78,7 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+        Command::Cert(command) => at_place(find_place, async |place| cert::cert(place, command, options).await),
     }
 }
 
@@ -94,7 +97,8 @@ fn stays_here(command: &Command) -> Option<&'static str> {
         Command::Serve(_) => Some("serve"),
         Command::Restore { .. } => Some("restore"),
         Command::Zone(Zone::Check(_)) => Some("zone check"),
-        Command::Status | Command::Log(_) | Command::Backup { .. } | Command::Zone(_) | Command::Record(_) => None,
+        Command::Status | Command::Log(_) | Command::Backup { .. } | Command::Zone(_) => None,
+        Command::Record(_) | Command::Cert(_) => None,
         Command::Completions { .. } | Command::Man { .. } => None,
     }
 }

@@ -11,7 +11,19 @@ use crate::tally::{Counter, Distribution, Histogram, Scale};
 pub const TIME_STEPS: usize = 13;
 /// The steps in which times are counted, in microseconds: from what a local app needs to what nobody waits for.
 pub const TIMES: Scale<TIME_STEPS> = Scale([
-    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000, u64::MAX,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    1_000_000,
+    5_000_000,
+    30_000_000,
+    u64::MAX,
 ]);
 
 /// Routes that one thread counts apart; requests of further ones are only in the totals.

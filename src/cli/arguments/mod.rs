@@ -12,9 +12,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
 
+mod cert;
 mod record;
 mod zone;
 
+pub use cert::Cert;
 pub use record::{Owner, Record, Records};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
 
@@ -133,6 +135,9 @@ Examples:
     /// Records: list, set, add, delete
     #[command(subcommand)]
     Record(Record),
+    /// Certificates: list, why, request, renew, export, import, delete
+    #[command(subcommand)]
+    Cert(Cert),
     /// Show what the server does: version, zones, addresses
     Status,
     /// Show who changed what and when, in all zones, newest first

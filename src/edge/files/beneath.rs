@@ -197,7 +197,11 @@ impl File for Opened {
 }
 
 impl AsyncRead for Opened {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
@@ -234,7 +238,8 @@ mod tests {
         symlink("a.txt", at("site/inside")).unwrap();
         symlink("sub/../a.txt", at("site/winding")).unwrap();
         symlink("loop", at("site/loop")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, at("site/pipe"), rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("site/pipe"), rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
         folder
     }
 
@@ -244,15 +249,30 @@ mod tests {
         let beneath = Beneath::new(&folder.path().join("site"));
         let resolved = |path: &Path| -> io::Result<()> {
             let file = beneath.open_resolved(path)?;
-            if file.metadata()?.is_file() && is_shown(path) { io::Result::Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+            if file.metadata()?.is_file() && is_shown(path) {
+                io::Result::Ok(())
+            } else {
+                Err(io::ErrorKind::NotFound.into())
+            }
         };
         for name in ["a.txt", "inside", "winding", ".well-known/x"] {
             assert!(beneath.open_file(Path::new(name)).is_ok(), "{name}");
             assert!(resolved(Path::new(name)).is_ok(), "{name}");
         }
         for name in [
-            "absolute", "relative", "up/outside.txt", "../outside.txt", "/etc/passwd", ".env", "sub/.git/config", "pipe", "sub",
-            "", "loop", "none", "a.txt/x",
+            "absolute",
+            "relative",
+            "up/outside.txt",
+            "../outside.txt",
+            "/etc/passwd",
+            ".env",
+            "sub/.git/config",
+            "pipe",
+            "sub",
+            "",
+            "loop",
+            "none",
+            "a.txt/x",
         ] {
             assert!(beneath.open_file(Path::new(name)).is_err(), "{name}");
             assert!(resolved(Path::new(name)).is_err(), "{name}");

@@ -34,10 +34,8 @@ impl Pool {
             Stream::Tcp(_) | Stream::Unix(_) => self.app.protocol == Protocol::H2c,
         };
         if http2 {
-            let (sender, connection) = http2_builder()
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(|_| Failure::AppGarbled)?;
+            let (sender, connection) =
+                http2_builder().handshake(TokioIo::new(stream)).await.map_err(|_| Failure::AppGarbled)?;
             spawn_local(connection);
             return Ok(Link::http2(sender, &Rc::default(), false));
         }
