@@ -293,10 +293,8 @@ mod tests {
         commit(&store, nowhere).unwrap_err();
         let report =
             eventually(&store, |report| report.folds > 0 && report.checkpoint.is_some_and(|c| c.revision == 2));
-        assert_eq!(
-            (report.commits, report.unchanged, report.refusals),
-            (2, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-        );
+        assert_eq!((report.commits, report.unchanged, report.refusals.iter().sum::<u64>()), (2, 1, 1));
+        assert_eq!(report.refusals[0], 1);
         assert_eq!((report.batches.count(), report.batches.sum, report.saves.count()), (2, 2, 2));
         assert!(report.written > 100 && report.journal > empty.journal && !report.failing, "{report:?}");
         assert_eq!((report.fold_failures, report.checkpoint_failures), (0, 0));
