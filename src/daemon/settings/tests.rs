@@ -146,3 +146,35 @@ fn the_manual_s_sample_is_sound() {
     let (settings, _) = read(sample).unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(settings.store.directory, Path::new("/var/lib/freehold"));
 }
+
+/// What `freehold init` writes holds every setting, and shows the default of each but for those that have none.
+#[test]
+fn the_sample_of_init_holds_every_setting() {
+    const WITHOUT: [&str; 4] = ["identity = ", "version = ", "socket = ", "names = "];
+    let sample = include_str!("../../cli/sample.toml");
+    let setting = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let all: Vec<&str> =
+        sample.lines().map(|line| line.strip_prefix("# ").filter(|bare| setting(bare)).unwrap_or(line)).collect();
+    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "log"] {
+        let within = all.iter().skip_while(|line| **line != format!("[{section}]")).skip(1);
+        let within: Vec<_> = within.take_while(|line| !line.starts_with('[')).collect();
+        for key in keys(section).iter().filter(|key| !["tcp", "rate_limit"].contains(&key.as_str())) {
+            assert!(
+                within.iter().any(|line| line.starts_with(&format!("{key} = "))),
+                "the sample lacks {section}.{key}"
+            );
+        }
+    }
+    let shown: String = all.iter().map(|line| format!("{line}\n")).collect();
+    assert!(read(&shown).is_ok(), "{:?}", read(&shown).err());
+    let defaults: String = all
+        .iter()
+        .filter(|line| !WITHOUT.iter().any(|key| line.starts_with(key)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let (read, _) = read(&defaults).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let (standard, listen) = (Settings::default(), Some(api::Listen::DEFAULT.to_vec()));
+    assert_eq!((&read.store, &read.dns), (&standard.store, &standard.dns));
+    assert_eq!(format!("{:?}", read.log), format!("{:?}", standard.log));
+    assert_eq!((read.admin.listen, read.admin.zone_file_size_max), (listen, standard.admin.zone_file_size_max));
+}
