@@ -210,6 +210,7 @@ fn operations() -> Vec<Operation> {
         ),
         operation("GET", "/v1/history", "/v1/history", none, Read, whole),
         operation("GET", "/v1/status", "/v1/status", none, Read, ["", "", ""]),
+        operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
         operation("GET", "/v1/tokens", "/v1/tokens", none, Admin, ["rights"; 3]),
         operation(
