@@ -30,6 +30,9 @@ pub(super) const LIMIT: usize = 50;
 /// Changes on a page, at most.
 pub(super) const LIMIT_MAX: usize = 500;
 
+/// A revision is never larger: whole numbers beyond it are not safe in JSON (RFC 7493, section 2.2).
+pub(super) const REVISION_MAX: u64 = (1 << 53) - 1;
+
 /// The query `?limit=50&before=17`.
 pub(super) struct Paging {
     limit: usize,
@@ -42,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let queries = Queries::from_request_parts(parts, state).await?.only(&["limit", "before"])?;
         let limit = queries.number("limit", 1..=LIMIT_MAX as u64)?.map_or(LIMIT, |limit| limit as usize);
-        Ok(Self { limit, before: queries.number("before", 0..=u64::MAX)? })
+        Ok(Self { limit, before: queries.number("before", 0..=REVISION_MAX)? })
     }
 }
 

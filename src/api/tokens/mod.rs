@@ -21,7 +21,7 @@ use crate::api::extract::{self, Body, NoQuery};
 use crate::api::first_token::new_secret;
 use crate::api::once::IdempotencyKey;
 use crate::api::problem::{BadValues, Exists, InProgress, KeyReused, NoSuchToken, TooManyTokens};
-use crate::api::types::plain;
+use crate::api::types::{maybe_whole, plain};
 use crate::api::uses::Uses;
 use crate::api::{Admin, Problem, ZoneFault, change};
 use crate::limits::{TOKEN_LIFETIME_MAX, TOKENS_MAX};
@@ -73,16 +73,16 @@ pub struct TokenScope {
     #[schema(value_type = String, pattern = "^(read|write|admin)$", examples("write"))]
     pub rights: Rights,
     /// The zones: exactly these.
-    #[schema(examples(json!(["home.example"])))]
+    #[schema(examples("home.example"))]
     pub zones: Option<Vec<String>>,
     /// The names, as patterns of whole labels: one `*` stands for one label or more.
-    #[schema(examples(json!(["_acme-challenge.*"])))]
+    #[schema(examples("_acme-challenge.*"))]
     pub names: Option<Vec<String>>,
     /// The record types.
-    #[schema(examples(json!(["TXT"])))]
+    #[schema(examples("TXT"))]
     pub types: Option<Vec<String>>,
     /// The networks it may be used from.
-    #[schema(examples(json!(["192.0.2.0/24"])))]
+    #[schema(examples("192.0.2.0/24"))]
     pub networks: Option<Vec<String>>,
 }
 
@@ -109,22 +109,22 @@ pub struct NewToken {
     pub rights: String,
     /// The zones it is limited to: exactly these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 256, examples(json!(["home.example"])))]
+    #[schema(min_items = 1, max_items = 256, examples("home.example"))]
     pub zones: Option<Vec<String>>,
     /// The names it is limited to, as patterns of whole labels: one `*` stands for one label or more. Written in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 256, examples(json!(["_acme-challenge.*"])))]
+    #[schema(min_items = 1, max_items = 256, examples("_acme-challenge.*"))]
     pub names: Option<Vec<String>>,
     /// The record types it is limited to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 256, examples(json!(["TXT"])))]
+    #[schema(min_items = 1, max_items = 256, examples("TXT"))]
     pub types: Option<Vec<String>>,
     /// The networks or single addresses it may be used from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 256, examples(json!(["192.0.2.0/24"])))]
+    #[schema(min_items = 1, max_items = 256, examples("192.0.2.0/24"))]
     pub networks: Option<Vec<String>>,
     /// After how many seconds it ends; without, never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "maybe_whole")]
     #[schema(minimum = 1, maximum = 2_147_483_647, examples(7_776_000))]
     pub expires_after_seconds: Option<u64>,
 }
