@@ -24,6 +24,7 @@
 //! | 1      | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
+//! | 3      | [`edge`]               | HTTPS in front of local apps                                         |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
 //! | 5      | [`cli`], [`daemon`]    | the commands; the one place that knows everything                    |
 //!
@@ -42,6 +43,10 @@
 //! **A change.** [`store::Store::commit`] hands it to the one writer thread, which applies a batch of changes, appends them to the
 //! journal, syncs once, publishes the new [`store::Snapshot`] and answers. When `commit` returns, the change
 //! survives a power cut and every transport answers it. sled is brought up to date behind it.
+//!
+//! **An HTTPS request.** `edge/worker.rs` accepts and shakes hands → `edge/connection.rs` has hyper read it, behind the
+//! strict reader → `edge/proxy.rs`: what is asked (`admit.rs`), the route ([`route::Routes::find`]), the fields (`headers.rs`,
+//! `forwarded.rs`), the app (`forward.rs`, `upgrade.rs`), a redirect or a file → its body flows back (`answer.rs`).
 //!
 //! **The past.** [`store::Store::history`] reads the journal beside the writer: who, when, what; and makes the [`store::Change`]
 //! that takes an earlier one back.
@@ -66,6 +71,7 @@ pub mod cert;
 pub mod cli;
 pub mod daemon;
 pub mod dns;
+pub mod edge;
 pub mod limits;
 pub mod route;
 pub mod store;

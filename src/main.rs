@@ -17,6 +17,8 @@ fn main() -> ExitCode {
     if let (cli::Command::Serve(serve), None) = (&command, &options.server) {
         chosen.listen.clone_from(&serve.listen);
         chosen.admin.clone_from(&serve.admin_listen);
+        chosen.http.clone_from(&serve.http_listen);
+        chosen.https.clone_from(&serve.https_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
     cli::run(&command, &options, |options| find_place(&self::chosen(options)))

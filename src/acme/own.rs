@@ -39,6 +39,12 @@ pub(super) fn say(snapshot: &Snapshot, name: NameRef<'_>, kind: Kind) -> Said {
     }
 }
 
+/// A name as people write it, without the final dot.
+pub(super) fn shown(name: &Name) -> String {
+    let text = name.to_string();
+    text.strip_suffix('.').filter(|text| !text.is_empty()).map_or(text.clone(), str::to_owned)
+}
+
 /// The zone of ours in which this name lies, unless it is delegated to others there.
 pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, name: NameRef<'_>) -> Option<&'s Zone> {
     let key = Key::new(name);

@@ -28,7 +28,7 @@ impl Stats {
         self.attempts.load(Relaxed)
     }
 
-    /// Certificates that a CA has issued.
+    /// Certificates that a CA has issued, rehearsals included.
     pub fn issued_count(&self) -> u64 {
         self.issued.load(Relaxed)
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::difference::{self, Step};
-use super::problem::{Closing, Exists, NoSuchItem, NoSuchRecord, NotSaved, Problem, TooLarge, ZoneFault};
+use super::problem::{
+    Closing, Exists, NameTaken, NoSuchItem, NoSuchRecord, NotSaved, OwnedByRoute, Problem, TooLarge, ZoneFault,
+};
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
 use crate::store::{Actor, Change, Decision, Done, DoneZone, Refused, Store};
@@ -100,7 +102,7 @@ impl Made {
             altered: count.altered,
             removed: count.removed,
             differences,
-            warnings: Vec::new(),
+            warnings: ZoneFault::list(&self.done.warnings, &[]),
         }
     }
 
@@ -148,6 +150,14 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
             let said = refused.to_string();
             let (detail, hint) = said.rsplit_once(": ").unwrap_or((&said, ""));
             Problem::conflict(detail.to_owned(), hint)
+        }
+        Refused::Owned { .. } => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(OwnedByRoute, detail, &hint)
+        }
+        Refused::Taken { .. } => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(NameTaken, detail, &hint)
         }
         Refused::Closed => Problem::unavailable(Closing, &refused.to_string()),
     }

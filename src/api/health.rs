@@ -35,9 +35,9 @@ pub(super) async fn alive(_: NoQuery) -> Response {
     ok()
 }
 
-/// Find out whether the server does what it is there for
+/// Find out whether the server is ready
 ///
-/// All zones are loaded, DNS has answered the server's own questions at every address over UDP and TCP, and the disk takes
+/// It is, when all zones are loaded, DNS has answered the server's own questions at every address over UDP and TCP, and the disk takes
 /// changes. It is looked at once a second at most, however often it is asked for.
 #[utoipa::path(get, path = "/readyz", tag = "Server", operation_id = "getReadyz", security(()),
     responses((status = 200, description = "It does.", body = String, content_type = "text/plain; charset=utf-8"),

@@ -15,7 +15,9 @@ use super::difference;
 use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::once::IdempotencyKey;
-use super::problem::{BadZone, CannotUndo, Conflict, InProgress, KeyReused, NoSuchRevision, NoSuchZone};
+use super::problem::{
+    BadZone, CannotUndo, Conflict, InProgress, KeyReused, NameTaken, NoSuchRevision, NoSuchZone, OwnedByRoute,
+};
 use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, stream};
 use crate::access::Object;
@@ -27,6 +29,9 @@ use crate::zone::Count;
 pub(super) const LIMIT: usize = 50;
 /// Changes on a page, at most.
 pub(super) const LIMIT_MAX: usize = 500;
+
+/// A revision is never larger: whole numbers beyond it are not safe in JSON (RFC 7493, section 2.2).
+pub(super) const REVISION_MAX: u64 = (1 << 53) - 1;
 
 /// The query `?limit=50&before=17`.
 pub(super) struct Paging {
@@ -40,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let queries = Queries::from_request_parts(parts, state).await?.only(&["limit", "before"])?;
         let limit = queries.number("limit", 1..=LIMIT_MAX as u64)?.map_or(LIMIT, |limit| limit as usize);
-        Ok(Self { limit, before: queries.number("before", 0..=u64::MAX)? })
+        Ok(Self { limit, before: queries.number("before", 0..=REVISION_MAX)? })
     }
 }
 
@@ -182,7 +187,7 @@ fn reach_every_set(admin: &Admin, allowed: &Allowed, apex: &Name, revision: u64)
     params(ZoneName, DryRun, IdempotencyKey), request_body = Undo,
     responses(
         (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
-        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, BadZone, InProgress, KeyReused))]
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, BadZone, InProgress, KeyReused))]
 pub(super) async fn undo(
     allowed: Allowed,
     ZoneName(apex): ZoneName,

@@ -57,6 +57,7 @@ use listen::guard;
 mod auth;
 mod backup;
 mod caller;
+mod certificates;
 mod change;
 mod description;
 mod difference;
@@ -89,6 +90,10 @@ mod zone_file;
 mod zones;
 
 pub use caller::Caller;
+pub use certificates::{
+    CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
+    CertificateWindow, ImportedCertificate, NewCertificate,
+};
 pub use event::{Deed, History, PastChange, PastItem, PastSet, PastValues, PastZone};
 pub use first_token::{FILE as FIRST_TOKEN_FILE, FirstToken, first_token};
 pub use health::{Hindrance, Ready};
@@ -181,6 +186,15 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(history::get)),
         reading(routes!(history::diff)),
         writing(routes!(history::undo)).once(),
+        reading(routes!(certificates::list)),
+        writing(routes!(certificates::create)),
+        reading(routes!(certificates::get)),
+        writing(routes!(certificates::delete)),
+        writing(routes!(certificates::renew)),
+        reading(routes!(certificates::chain)),
+        administering(routes!(certificates::key)),
+        writing(routes!(certificates::import)),
+        reading(routes!(certificates::root)),
         administering(routes!(tokens::list)),
         administering(routes!(tokens::create)).once(),
         administering(routes!(tokens::get, tokens::delete)),

@@ -58,7 +58,8 @@ pub(super) async fn create(
         });
         let made = change::make_blocking(&admin.store, &apex, Change::Decide(decision), dry_run, actor)?;
         let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
-        let report = ZoneChange { warnings, ..made.report(&apex) };
+        let mut report = made.report(&apex);
+        report.warnings.splice(0..0, warnings);
         Ok((status, tag::header(&tag), Json(report)).into_response())
     })
     .await

@@ -6,8 +6,9 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Required, SchemaFormat};
 
+use super::certificates::CertificateName;
 use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
-use super::history::{self, Paging};
+use super::history::{self, Paging, REVISION_MAX};
 use super::once::IdempotencyKey;
 use super::records::{self, DeleteQuery, Filter};
 use super::tag::{Conditions, Known};
@@ -30,8 +31,18 @@ parameters! {
     ZoneRevision: [zone(), revision()]
     SetPath: [zone(), owner(), kind(ParameterIn::Path, "The type, as in `A`, `MX` or `TYPE65280`.").required(Required::True)]
     TokenId: [text("id", ParameterIn::Path, "The id of the token.", "3f9a01c2de").required(Required::True)]
+    CertificateName: [
+        text("name", ParameterIn::Path, "The id of the certificate, or a name that it is for.", "app.home.example")
+            .required(Required::True)
+    ]
     DryRun: [dry_run()]
-    IdempotencyKey: [pattern("Idempotency-Key", ParameterIn::Header, KEY, "^[!#-~]{1,255}$").example(Some(UUID.into()))]
+    IdempotencyKey: [pattern(
+        "Idempotency-Key",
+        ParameterIn::Header,
+        "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the answer \
+         is the one that was given.",
+        KEY
+    )]
     DeleteQuery: [values(), dry_run()]
     Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
     Filter: [
@@ -52,9 +63,8 @@ parameters! {
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
 /// A place in a list of records, in hexadecimal.
 const CURSOR: &str = "^([0-9a-f]{2}){3,257}$";
-const UUID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-const KEY: &str = "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the \
-                   answer is the one that was given.";
+/// A word (see [`super::once`]).
+const KEY: &str = "^[!-~]{1,255}$";
 /// What types are made of.
 const TYPE: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 
@@ -94,7 +104,7 @@ fn number(minimum: u64) -> ObjectBuilder {
 }
 
 fn revision() -> ParameterBuilder {
-    let schema = number(0);
+    let schema = number(0).maximum(Some(REVISION_MAX as f64));
     parameter("revision", ParameterIn::Path, "The revision that the change made.")
         .schema(Some(schema))
         .required(Required::True)
@@ -103,7 +113,7 @@ fn revision() -> ParameterBuilder {
 
 fn before() -> ParameterBuilder {
     parameter("before", ParameterIn::Query, "Only changes older than this revision: `next` of the page before.")
-        .schema(Some(number(0)))
+        .schema(Some(number(0).maximum(Some(REVISION_MAX as f64))))
         .example(Some(7.into()))
 }
 

@@ -18,6 +18,9 @@ use crate::tally::{Distribution, Scale};
 /// Classes of status codes, from 1xx to 5xx.
 pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
+/// What whoever may not is answered: no good token, one that does not reach, too many wrong ones.
+pub(super) const DENIALS: [(u16, &str); 3] = [(401, "401"), (403, "403"), (429, "429")];
+
 const DURATION_BUCKETS: usize = 14;
 
 /// Microseconds from 100 to 10,000,000.
@@ -67,6 +70,7 @@ pub(super) struct Backup {
 pub(super) struct Stats {
     in_flight: AtomicU64,
     routes: Mutex<Routes>,
+    denials: [AtomicU64; DENIALS.len()],
     backups: Mutex<(u64, Option<Backup>)>,
 }
 
@@ -81,6 +85,11 @@ impl Stats {
         lock(&self.routes).clone()
     }
 
+    /// Requests that were denied, as in [`DENIALS`].
+    pub(super) fn denials(&self) -> [u64; DENIALS.len()] {
+        self.denials.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
     /// How many backups were taken since the start, and the last of them.
     pub(super) fn backups(&self) -> (u64, Option<Backup>) {
         *lock(&self.backups)
@@ -93,6 +102,9 @@ impl Stats {
     }
 
     fn answered(&self, route: &str, method: &'static str, status: StatusCode, time: Duration) {
+        if let Some(denial) = DENIALS.iter().position(|(code, _)| *code == status.as_u16()) {
+            self.denials[denial].fetch_add(1, Ordering::Relaxed);
+        }
         let mut routes = lock(&self.routes);
         if !routes.contains_key(route) {
             routes.insert(route.to_owned(), BTreeMap::new());

@@ -20,7 +20,7 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 /// As [`whole`], or null.
-fn maybe_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn maybe_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Whole(#[serde(deserialize_with = "whole")] u64);
@@ -261,7 +261,7 @@ pub struct NewZone {
 pub(super) struct Undo {
     /// The revision that the change made, out of the zone's history.
     #[serde(deserialize_with = "whole")]
-    #[schema(examples(7))]
+    #[schema(maximum = 9_007_199_254_740_991_u64, examples(7))]
     pub(super) revision: u64,
 }
 

@@ -13,7 +13,7 @@ use super::auth::Allowed;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
 use super::listen::Stalled;
-use super::problem::{BadZone, NoSuchZone, Stale, TooLarge, TooSlow};
+use super::problem::{BadZone, NameTaken, NoSuchZone, Stale, TooLarge, TooSlow};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
 use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
@@ -68,7 +68,7 @@ pub(super) async fn get(
     request_body(content = String, content_type = "text/dns", description = "The zone file.", example = json!(EXAMPLE)),
     responses(
         (status = 200, description = "The zone is what the file says, and DNS answers it.", body = ZoneChange),
-        Stale, BadZone, TooSlow))]
+        NameTaken, Stale, BadZone, TooSlow))]
 pub(super) async fn put(
     allowed: Allowed,
     ZoneName(apex): ZoneName,
@@ -101,7 +101,9 @@ fn import(
     };
     let change = change::on(conditions, apex, zone.record_count(), Change::PutZone { zone });
     let made = change::make_blocking(&admin.store, apex, change, dry_run, actor)?;
-    Ok(ZoneChange { warnings, ..made.report(apex) })
+    let mut report = made.report(apex);
+    report.warnings.splice(0..0, warnings);
+    Ok(report)
 }
 
 fn must_be_text_dns(headers: &HeaderMap) -> Result<(), Problem> {

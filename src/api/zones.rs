@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::auth::Allowed;
 use super::change;
 use super::extract::{DryRun, NoQuery, ZoneName};
-use super::problem::{NoSuchZone, Stale};
+use super::problem::{NameTaken, NoSuchZone, Stale};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, ZoneList, ZoneSummary};
 use super::{Problem, blocking};
@@ -48,7 +48,7 @@ pub(super) async fn get(
 /// All of it, at once. Its history stays, and an undo brings it back.
 #[utoipa::path(delete, path = "/v1/zones/{zone}", tag = "Zones", operation_id = "deleteZone",
     params(ZoneName, DryRun, Conditions),
-    responses((status = 200, description = "It is gone.", body = ZoneChange), NoSuchZone, Stale))]
+    responses((status = 200, description = "It is gone.", body = ZoneChange), NoSuchZone, NameTaken, Stale))]
 pub(super) async fn delete(
     allowed: Allowed,
     ZoneName(apex): ZoneName,

@@ -187,7 +187,10 @@ impl Server {
         if let Way::Network(remote) = &self.way {
             remote.sign(&mut question);
         }
-        let answer = self.sender.send_request(question).await.map_err(|fault| broke_off(&fault))?;
+        let answer = self.sender.send_request(question).await.map_err(|fault| match &self.way {
+            Way::Network(remote) if fault.is_parse() => remote.no_http(),
+            Way::Network(_) | Way::Socket(_) => broke_off(&fault),
+        })?;
         self.used = Instant::now();
         Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
     }

@@ -4,7 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,6 +15,11 @@ use crate::store::{Actor, Change, Decision, Item, Refused, Snapshot, Store};
 
 /// Where the root certificate lies, in the data directory.
 const FILE: &str = "local-ca.pem";
+
+/// Where the root certificate lies.
+pub(super) fn root(directory: &Path) -> PathBuf {
+    directory.join(FILE)
+}
 
 /// Seconds since 1970.
 pub(super) fn now() -> u64 {
@@ -27,7 +32,7 @@ pub(super) async fn of(store: &Store, directory: &Path, now: u64) -> Result<Arc<
         Some(authority) => authority,
         None => found(store, now).await?,
     };
-    let path = directory.join(FILE);
+    let path = root(directory);
     keep(&path, authority.root_pem().as_bytes()).map_err(|fault| {
         let message = format!("cannot write {}: {}", path.display(), system_reason(&fault));
         Failure::new(message, "let the user that runs freehold write in the data directory")

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::Hands;
 use super::admin::Places;
+use super::edge::Edge;
+use super::{Failure, Hands};
 use crate::api::{FIRST_TOKEN_FILE, ZoneSummary, plain};
 use crate::store::{Actor, Change, Snapshot, Store};
 
@@ -47,10 +48,17 @@ fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The edge, or why there is none.
+pub(super) struct Web<'a> {
+    pub(super) edge: Option<&'a Edge>,
+    pub(super) trouble: Option<&'a Failure>,
+}
+
 /// Says what is served, and what to try.
 pub(super) fn greet(
     snapshot: &Snapshot,
     addresses: &[SocketAddr],
+    web: &Web<'_>,
     admin: &Places,
     data: &Path,
     hands: &Hands,
@@ -69,6 +77,7 @@ pub(super) fn greet(
     }
     let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     writeln!(out, "\nDNS    {} (UDP and TCP)", all.join(", "))?;
+    web.tell(&mut out)?;
     if !admin.urls.is_empty() {
         writeln!(out, "Admin  {}", admin.urls.join(", "))?;
     }
@@ -77,11 +86,29 @@ pub(super) fn greet(
     }
     writeln!(out, "Data   {}\n\nTry:", data.display())?;
     let call = admin.urls.first().and_then(|url| call(url, &data.join(FIRST_TOKEN_FILE)));
-    for command in commands(snapshot, addresses).into_iter().chain(call) {
+    let visit = web.edge.zip(addresses.first()).and_then(|(edge, dns)| edge.visit(*dns, data));
+    for command in commands(snapshot, addresses).into_iter().chain(visit).chain(call) {
         writeln!(out, "  {command}")?;
     }
     writeln!(out, "\nCtrl-C stops it; the next start serves the same zones from the data directory.")?;
     out.flush()
+}
+
+impl Web<'_> {
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(edge) = self.edge {
+            for (what, addresses) in [("HTTPS", edge.https()), ("HTTP ", edge.http())] {
+                if !addresses.is_empty() {
+                    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                    writeln!(out, "{what}  {}", all.join(", "))?;
+                }
+            }
+        }
+        match self.trouble {
+            Some(failure) => writeln!(out, "HTTPS  {}\n       = cure: {}", failure.message, failure.cure),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A call of the API, if there is a token for it.

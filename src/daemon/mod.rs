@@ -14,8 +14,10 @@ use crate::zone::Zone;
 mod admin;
 mod alive;
 mod authority;
+mod demo;
 mod descriptors;
 mod develop;
+mod edge;
 mod logging;
 mod passed;
 mod ready;
@@ -23,6 +25,7 @@ mod run;
 mod secret;
 mod settings;
 mod systemd;
+mod tickets;
 
 pub use logging::{Format, Level, Settings as LogSettings};
 pub use settings::{Bad, Chosen, Loaded, Settings, load};

@@ -1,8 +1,8 @@
 //! Sockets that systemd opened and hands over (`sd_listen_fds(3)`): then this process needs no rights to have them, and
 //! they outlive it.
 //!
-//! Each is taken for what it is: a Unix socket is the admin API's, an Internet socket is for DNS. Where systemd says
-//! names (`FileDescriptorName=`), they have to agree. A socket that nobody here serves is a fault and not passed over, for
+//! Each is taken for what it is: a Unix socket is the admin API's, an Internet socket is for DNS, or, of TCP, for HTTP or HTTPS
+//! if systemd calls it that (`FileDescriptorName=`). Names have to agree. A socket that nobody here serves is a fault and not passed over, for
 //! whoever asks at it would wait for ever.
 
 use std::env;
@@ -13,10 +13,13 @@ use listenfd::ListenFd;
 
 use super::Failure;
 use crate::dns;
+use crate::edge;
 
 /// What systemd calls the sockets, and what they are for.
 const DNS: &str = "dns";
 const ADMIN: &str = "admin";
+const HTTP: &str = "http";
+const HTTPS: &str = "https";
 /// What an unnamed socket is called.
 const UNNAMED: &str = "unknown";
 
@@ -27,6 +30,8 @@ pub(super) struct Passed {
     pub(super) dns: Option<dns::Sockets>,
     /// For the admin API.
     pub(super) admin: Option<UnixListener>,
+    /// For HTTP and HTTPS, if there are any.
+    pub(super) edge: Option<edge::Sockets>,
 }
 
 /// One of them.
@@ -68,15 +73,22 @@ fn socket(descriptors: &mut ListenFd, at: usize) -> Result<Socket, Failure> {
 }
 
 fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
-    let (mut udp, mut tcp, mut admin) = (Vec::new(), Vec::new(), None);
+    let (mut udp, mut tcp, mut http, mut https, mut admin) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
     for (name, socket) in sockets {
-        let purpose = if matches!(socket, Socket::Unix(_)) { ADMIN } else { DNS };
+        let purpose = match (&socket, name.as_str()) {
+            (Socket::Unix(_), _) => ADMIN,
+            (Socket::Tcp(_), HTTP) => HTTP,
+            (Socket::Tcp(_), HTTPS) => HTTPS,
+            (Socket::Udp(_) | Socket::Tcp(_), _) => DNS,
+        };
         if name != purpose && name != UNNAMED {
             let message = format!("systemd hands over a socket called \"{name}\" which can only be for \"{purpose}\"");
             return Err(Failure::new(message, format!("say FileDescriptorName={purpose} in its unit")));
         }
         match socket {
             Socket::Udp(socket) => udp.push(socket),
+            Socket::Tcp(socket) if purpose == HTTP => http.push(socket),
+            Socket::Tcp(socket) if purpose == HTTPS => https.push(socket),
             Socket::Tcp(socket) => tcp.push(socket),
             Socket::Unix(_) if admin.is_some() => {
                 return Err(Failure::new("systemd hands over two admin sockets", "name one path in the unit"));
@@ -84,17 +96,25 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
             Socket::Unix(socket) => admin = Some(socket),
         }
     }
+    let edge = (!http.is_empty() || !https.is_empty()).then(|| edge::Sockets::adopt(http, https));
+    Ok(Passed { dns: for_dns(udp, tcp)?, admin, edge: edge.transpose().map_err(|fault| unusable(&fault))? })
+}
+
+/// The sockets of DNS, if there are any.
+fn for_dns(udp: Vec<UdpSocket>, tcp: Vec<TcpListener>) -> Result<Option<dns::Sockets>, Failure> {
     if udp.is_empty() && tcp.is_empty() {
-        return Ok(Passed { dns: None, admin });
+        return Ok(None);
     }
     if udp.is_empty() || tcp.is_empty() {
         let (has, lacks) = if tcp.is_empty() { ("UDP", "ListenStream=") } else { ("TCP", "ListenDatagram=") };
         let message = format!("systemd hands over DNS sockets for {has} only; clients need both UDP and TCP");
         return Err(Failure::new(message, format!("add {lacks} with the same addresses to freehold-dns.socket")));
     }
-    let failure =
-        |fault| Failure::new(format!("the sockets from systemd cannot be used: {fault}"), "look at their units");
-    Ok(Passed { dns: Some(dns::Sockets::adopt(udp, tcp).map_err(failure)?), admin })
+    dns::Sockets::adopt(udp, tcp).map(Some).map_err(|fault| unusable(&fault))
+}
+
+fn unusable(fault: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("the sockets from systemd cannot be used: {fault}"), "look at their units")
 }
 
 #[cfg(test)]
@@ -127,12 +147,15 @@ mod tests {
         let passed = sorted(vec![(UNNAMED, udp()), (UNNAMED, tcp())]).unwrap();
         assert!(passed.dns.is_some() && passed.admin.is_none());
         assert!(sorted(Vec::new()).unwrap().dns.is_none());
+        let edge = sorted(vec![("http", tcp()), ("https", tcp()), ("https", tcp())]).unwrap().edge.unwrap();
+        assert_eq!((edge.http_addresses().len(), edge.https_addresses().len()), (1, 2));
     }
 
     #[test]
     fn a_socket_that_would_not_be_served_is_a_fault() {
         for (sockets, told) in [
-            (vec![("https", tcp())], "FileDescriptorName=dns"),
+            (vec![("https", udp())], "FileDescriptorName=dns"),
+            (vec![("web", tcp())], "FileDescriptorName=dns"),
             (vec![("dns", unix())], "FileDescriptorName=admin"),
             (vec![("admin", unix()), ("admin", unix())], "two admin sockets"),
             (vec![("dns", udp())], "add ListenStream="),

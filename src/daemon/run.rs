@@ -9,10 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::admin::Admin;
+use super::edge::{Edge, Parts};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
+use crate::acme;
 use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
 use crate::store::{Actor, Store};
@@ -68,6 +70,8 @@ async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log, passe
 struct Server {
     store: Arc<Store>,
     dns: dns::Handle,
+    acme: acme::Handle,
+    edge: Option<Edge>,
     admin: Admin,
 }
 
@@ -77,27 +81,40 @@ impl Server {
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
         let dns = start_dns(settings, &store, passed.dns)?;
+        let acme = acme::start(Arc::clone(&store), settings.acme.clone(), Vec::new());
+        let parts = Parts { store: &store, answers: acme.answers(), development, passed: passed.edge };
+        let (edge, trouble) = match Edge::start(settings, parts).await {
+            Ok(edge) => (edge, None),
+            // Whoever develops wants the rest meanwhile.
+            Err(failure) if development => (None, Some(failure)),
+            Err(failure) => return Err(failure),
+        };
         let admin = Admin::start(settings, &store, &dns, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records = snapshot.zones.record_count();
         if development {
             // Standard output may be closed; the server serves all the same.
-            let _ = develop::greet(&snapshot, dns.addresses(), &admin.places, &settings.store.directory, &hands);
+            let web = develop::Web { edge: edge.as_ref(), trouble: trouble.as_ref() };
+            let _ = develop::greet(&snapshot, dns.addresses(), &web, &admin.places, &settings.store.directory, &hands);
         } else {
             let addresses: Vec<String> = dns.addresses().iter().map(ToString::to_string).collect();
             let (zones, addresses) = (snapshot.zones.len(), addresses.join(" "));
             let admin = admin.places.tell();
             tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
-        Ok(Self { store, dns, admin })
+        Ok(Self { store, dns, acme, edge, admin })
     }
 
     /// No new changes, everything on the disk, and only then no more answers: so the next process, which needs both
     /// the directory and, if systemd holds them, the sockets, is waited for only from then on.
     async fn stop(self) -> Result<(), Failure> {
-        let Self { store, dns, admin } = self;
+        let Self { store, dns, acme, edge, admin } = self;
         admin.stop().await;
+        acme.stop().await;
+        if let Some(edge) = edge {
+            edge.stop().await;
+        }
         let closed = spawn_blocking(move || {
             store.close();
             dns.stop()

@@ -84,9 +84,8 @@ fn read_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Asked, 
         (Some(authority), Some(field)) if same(field, authority.as_str()) => field.clone(),
         (Some(_), Some(_)) => return Err(Failure::Unsound("The request names two hosts.")),
         // Only HTTP/2 has no need of the field (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
-        (Some(authority), None) if version == Version::HTTP_2 => {
-            HeaderValue::from_str(authority.as_str()).map_err(|_| Failure::Unsound("The host of the request is none."))?
-        }
+        (Some(authority), None) if version == Version::HTTP_2 => HeaderValue::from_str(authority.as_str())
+            .map_err(|_| Failure::Unsound("The host of the request is none."))?,
         (Some(_), None) => return Err(Failure::Unsound("The request does not name its host.")),
     };
     if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
@@ -117,7 +116,9 @@ fn read_name(authority: &HeaderValue) -> Option<(usize, Option<Box<str>>)> {
 }
 
 fn is_port(text: &str) -> bool {
-    text.len() <= 5 && text.bytes().all(|octet| octet.is_ascii_digit()) && (text.is_empty() || text.parse::<u16>().is_ok())
+    text.len() <= 5
+        && text.bytes().all(|octet| octet.is_ascii_digit())
+        && (text.is_empty() || text.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -164,8 +165,21 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         for field in [
-            "", " ", "a b", "a,b", "user@a.example", "a.example/x", "a.example:80:80", "a.example:http", "a.example:99999",
-            "a.example:-1", "[::1", "[::1]x", "a.example#x", "a\u{e9}.example", ":80",
+            "",
+            " ",
+            "a b",
+            "a,b",
+            "user@a.example",
+            "a.example/x",
+            "a.example:80:80",
+            "a.example:http",
+            "a.example:99999",
+            "a.example:-1",
+            "[::1",
+            "[::1]x",
+            "a.example#x",
+            "a\u{e9}.example",
+            ":80",
         ] {
             assert!(host("/", Version::HTTP_11, &[field]).is_err(), "{field:?}");
         }

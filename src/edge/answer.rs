@@ -62,10 +62,7 @@ impl HttpBody for Body {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let exchange = &self.0;
         if let Some(late) = exchange.late() {
             exchange.ends(false);
@@ -106,7 +103,7 @@ impl HttpBody for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let whole = self.0.answer.borrow().is_end_stream();
+        let whole = self.0.is_answered() && self.0.answer.borrow().is_end_stream();
         self.0.lets_go(whole);
     }
 }
@@ -149,8 +146,11 @@ impl Answer {
     /// Whether all of it has come; then the connection to the app goes home.
     pub(super) fn is_over(&mut self) -> bool {
         let over = self.is_end_stream();
-        if over && let Self::App(_, home) = self {
-            home.take().map(Home::bring);
+        if over
+            && let Self::App(_, home) = self
+            && let Some(home) = home.take()
+        {
+            home.bring();
         }
         over
     }
@@ -188,10 +188,7 @@ impl HttpBody for Upload {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
         if let Some(late) = this.exchange.late() {

@@ -159,6 +159,11 @@ impl Client {
         self.phase.get() == Phase::Idle
     }
 
+    /// Whether it was told to end.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.phase.get() == Phase::Leaving || self.worker.stopping.get()
+    }
+
     /// Another protocol was agreed on: it goes on with that as soon as the answer is sent.
     pub(super) fn tunnel(&self, far: Far, exchange: &Rc<Exchange>) {
         self.tunnel.replace(Some((far, Rc::clone(exchange))));

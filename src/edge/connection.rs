@@ -103,6 +103,8 @@ async fn go_on(guarded: Guarded, read: Bytes, client: &Client) {
     if let Some((far, exchange)) = client.take_tunnel() {
         tunnel::carry(guarded.into_stream(), read, far, &exchange).await;
         exchange.ends(true);
+    } else if !client.is_leaving() {
+        guarded.linger().await;
     }
 }
 

@@ -178,6 +178,12 @@ impl Exchange {
         .await
     }
 
+    /// The app is out of it: what follows is our own answer.
+    pub(super) fn begins_anew(&self) {
+        self.late.set(None);
+        self.enter(Stage::Ours);
+    }
+
     /// Another part of the body came, or none yet.
     pub(super) fn uploads(&self, frame: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>, context: &Context<'_>) {
         let now = self.client.worker.watch.now();
@@ -222,6 +228,11 @@ impl Exchange {
         if self.stage.get() != Stage::Tunnel {
             self.enter(Stage::Answering);
         }
+    }
+
+    /// Whether the head of the answer went to the client.
+    pub(super) fn is_answered(&self) -> bool {
+        self.status.get() != 0
     }
 
     /// Another part of the answer is wanted and not there.

@@ -113,18 +113,32 @@ impl Failure {
                 "Correct the program that sent the request, or whatever stands between it and this server."
             }
             Self::Misdirected => "If it happens again, look whether the name that TLS is told is the one in Host.",
-            Self::HostUnknown => "Add a route with \"freehold route add\"; \"freehold route list\" shows which there are.",
-            Self::PathUnknown => "Add a route without a path, or with this one; \"freehold route list\" shows which there are.",
-            Self::FileMissing => "Look for the file in the folder of the route. Names that begin with a dot are not shown.",
-            Self::FileUnreadable(_) => "Let the user that runs freehold read the folder; the log says what the system said.",
+            Self::HostUnknown => {
+                "Add a route with \"freehold route add\"; \"freehold route list\" shows which there are."
+            }
+            Self::PathUnknown => {
+                "Add a route without a path, or with this one; \"freehold route list\" shows which there are."
+            }
+            Self::FileMissing => {
+                "Look for the file in the folder of the route. Names that begin with a dot are not shown."
+            }
+            Self::FileUnreadable(_) => {
+                "Let the user that runs freehold read the folder; the log says what the system said."
+            }
             Self::MethodRefused => "This server is no forward proxy, and it reflects nothing.",
             Self::FilesAreRead => "Name an app as the target of the route if it is to take data.",
             Self::ProtocolRefused => "WebSocket is passed on, and over HTTP/1.1 any other upgrade but h2c and TLS.",
             Self::Circle => "The target of the route leads back here: name the address of the app itself.",
             Self::Drained => "Every app of the route is drained: \"freehold route list\" shows it.",
-            Self::AppNameUnknown => "The name in the route's target cannot be resolved: correct it, or write an address.",
-            Self::AppRefused => "Nobody listens at the address in the route's target: start the app or correct the address.",
-            Self::AppUnreachable(_) => "Look at the network between this server and the app; the log says what the system said.",
+            Self::AppNameUnknown => {
+                "The name in the route's target cannot be resolved: correct it, or write an address."
+            }
+            Self::AppRefused => {
+                "Nobody listens at the address in the route's target: start the app or correct the address."
+            }
+            Self::AppUnreachable(_) => {
+                "Look at the network between this server and the app; the log says what the system said."
+            }
             Self::AppConnectSlow => "Look whether the app is overloaded, or a firewall drops what is sent to it.",
             Self::AppTls(_) => {
                 "The log says what is wrong with the app's certificate. https+insecure:// in the target takes any."

@@ -29,7 +29,11 @@ enum Miss {
 }
 
 /// Asks the apps of a route, one after the other as long as none has the request.
-pub(super) async fn forward(request: Request<Upload>, apps: &[App], exchange: &Rc<Exchange>) -> Result<Response<()>, Failure> {
+pub(super) async fn forward(
+    request: Request<Upload>,
+    apps: &[App],
+    exchange: &Rc<Exchange>,
+) -> Result<Response<()>, Failure> {
     let mut request = Box::new(request);
     let mut outcome = Failure::Drained;
     for pool in exchange.client.worker.apps.in_turn(apps) {
@@ -43,7 +47,11 @@ pub(super) async fn forward(request: Request<Upload>, apps: &[App], exchange: &R
     Err(outcome)
 }
 
-async fn ask(pool: &Rc<Pool>, mut request: Request<Upload>, exchange: &Rc<Exchange>) -> Result<(Response<Incoming>, Home), Miss> {
+async fn ask(
+    pool: &Rc<Pool>,
+    mut request: Request<Upload>,
+    exchange: &Rc<Exchange>,
+) -> Result<(Response<Incoming>, Home), Miss> {
     let stats = exchange.client.worker.stats();
     let (harmless, mut fresh) = (is_harmless(&request), false);
     for attempt in 1.. {
@@ -51,7 +59,11 @@ async fn ask(pool: &Rc<Pool>, mut request: Request<Upload>, exchange: &Rc<Exchan
             Ok(link) => link,
             Err(failure) => return Err(Miss::NotTaken(Box::new(request), failure)),
         };
-        if link.is_reused() { stats.reused.add(1) } else { stats.connected.add(1) }
+        if link.is_reused() {
+            stats.reused.add(1)
+        } else {
+            stats.connected.add(1)
+        }
         address(&mut request, pool.app().protocol, link.is_http2());
         let spare = (harmless && link.is_reused()).then(|| again(&request, exchange));
         let spoke_http2 = link.is_http2();
@@ -137,6 +149,7 @@ fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Res
     }
     headers::strip_answer(&mut head.headers);
     head.extensions.clear();
+    head.version = Version::HTTP_11; // the app's own says nothing about what the client understands
     exchange.put_answer(Answer::App(body, Some(home)));
     Ok(Response::from_parts(head, ()))
 }

@@ -102,7 +102,8 @@ fn go_on(headers: &mut HeaderMap, name: HeaderName, entry: &str) {
 /// An entry of `Forwarded` (RFC 7239, section 4): addresses of IPv6 and whatever has a colon stand in quotes.
 fn forwarded(peer: IpAddr, proto: &str, host: &HeaderValue) -> String {
     let host = host.to_str().unwrap_or_default();
-    let quote = if host.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_')) { "\"" } else { "" };
+    let quote =
+        if host.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_')) { "\"" } else { "" };
     match peer {
         IpAddr::V4(peer) => format!("for={peer};host={quote}{host}{quote};proto={proto}"),
         IpAddr::V6(peer) => format!("for=\"[{peer}]\";host={quote}{host}{quote};proto={proto}"),
@@ -148,6 +149,9 @@ mod tests {
         let host = HeaderValue::from_static;
         let (v4, v6) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
         assert_eq!(forwarded(v4, "https", &host("a.example")), "for=192.0.2.1;host=a.example;proto=https");
-        assert_eq!(forwarded(v6, "http", &host("a.example:8080")), "for=\"[2001:db8::1]\";host=\"a.example:8080\";proto=http");
+        assert_eq!(
+            forwarded(v6, "http", &host("a.example:8080")),
+            "for=\"[2001:db8::1]\";host=\"a.example:8080\";proto=http"
+        );
     }
 }

@@ -118,7 +118,6 @@ impl Record {
             *noted.route.borrow_mut() = id.into();
         }
     }
-
 }
 
 impl Lines {
@@ -331,6 +330,9 @@ mod tests {
         std::fs::rename(&path, folder.path().join("access.log.1")).unwrap();
         log.write("two\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
-        assert!(AccessLog::open(Settings { format: LogFormat::Json, file: Some("/nowhere/at/all".into()), one_of: 1 }).is_err());
+        assert!(
+            AccessLog::open(Settings { format: LogFormat::Json, file: Some("/nowhere/at/all".into()), one_of: 1 })
+                .is_err()
+        );
     }
 }

@@ -53,8 +53,8 @@ use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
 use stats::{RouteTotals, ThreadStats, Totals};
-pub use tls::{ChallengeCertificate, TicketKeys};
 use tls::Tls;
+pub use tls::{ChallengeCertificate, TicketKeys};
 use worker::{Ear, Shared, Stop};
 
 use crate::store::Snapshot;

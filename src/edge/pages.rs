@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
+use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::Response;
 
 use super::answer::Answer;
 use super::exchange::Exchange;

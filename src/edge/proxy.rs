@@ -40,7 +40,10 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
         client.worker.stats().panics.add(1);
         Err(Failure::Panic)
     });
-    let mut response = answer.unwrap_or_else(|failure| pages::show(&failure, Form::of(accept.as_ref()), &exchange));
+    let mut response = answer.unwrap_or_else(|failure| {
+        exchange.begins_anew(); // whatever was late, the page is not
+        pages::show(&failure, Form::of(accept.as_ref()), &exchange)
+    });
     if asked_to_switch && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         // The strict gate looks no further on a connection that was to be something else (see `strict.rs`).
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -106,7 +109,8 @@ fn find(request: &Request<Incoming>, asked: &Asked, origin: Origin, exchange: &E
     let snapshot = worker.shared.snapshots.load();
     let path = request.uri().path();
     let found = snapshot.routes.find(asked.host(), path);
-    let open = origin.secure || found.is_some_and(|found| found.route.plain_http());
+    let secure = origin.secure || exchange.client.secure.is_some();
+    let open = secure || found.is_some_and(|found| found.route.plain_http());
     if !open && let Some(port) = worker.shared.https_port {
         return if snapshot.routes.knows(asked.host()) { Ok(Found::Https(port)) } else { Err(Failure::HostUnknown) };
     }

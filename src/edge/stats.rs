@@ -2,33 +2,32 @@
 //! route on each thread.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Upper ends of the steps in which times are counted, in microseconds; a last one has no end.
-pub const TIME_STEPS: [u64; 12] =
-    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000];
+use crate::tally::{Counter, Distribution, Histogram, Scale};
+
+/// How many steps times are counted in.
+pub const TIME_STEPS: usize = 13;
+/// The steps in which times are counted, in microseconds: from what a local app needs to what nobody waits for.
+pub const TIMES: Scale<TIME_STEPS> = Scale([
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    1_000_000,
+    5_000_000,
+    30_000_000,
+    u64::MAX,
+]);
 
 /// Routes that one thread counts apart; requests of further ones are only in the totals.
 const ROUTES_MAX: usize = 100_000;
-
-/// A number that only its own thread raises and any thread reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds. Only the thread the counter belongs to may call it: two at once could lose counts, nothing worse.
-    #[inline]
-    pub fn add(&self, count: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
-    }
-
-    /// The sum of all additions so far.
-    pub fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 macro_rules! counters {
     ($(#[$meaning:meta])* $set:ident, $(#[$sum:meta])* $total:ident { $($name:ident $what:literal;)* }) => {
@@ -38,9 +37,8 @@ macro_rules! counters {
         pub struct $set {
             /// Answers by the first digit of their status; those without one are under 0.
             pub answers: [Counter; 6],
-            /// Answers by how long they took from the head of the request to their last octet: one for each of
-            /// [`TIME_STEPS`], and one for what took longer.
-            pub times: [Counter; TIME_STEPS.len() + 1],
+            /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
+            pub times: Histogram<TIME_STEPS>,
             $(#[doc = $what] pub $name: Counter,)*
         }
 
@@ -49,8 +47,8 @@ macro_rules! counters {
         pub struct $total {
             /// Answers by the first digit of their status; those without one are under 0.
             pub answers: [u64; 6],
-            /// Answers by how long they took: one for each of [`TIME_STEPS`], and one for what took longer.
-            pub times: [u64; TIME_STEPS.len() + 1],
+            /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
+            pub times: Distribution<TIME_STEPS>,
             $(#[doc = $what] pub $name: u64,)*
         }
 
@@ -60,9 +58,7 @@ macro_rules! counters {
                 for (total, counter) in self.answers.iter_mut().zip(&stats.answers) {
                     *total += counter.read();
                 }
-                for (total, counter) in self.times.iter_mut().zip(&stats.times) {
-                    *total += counter.read();
-                }
+                self.times.add(&stats.times.read());
                 $(self.$name += stats.$name.read();)*
             }
 
@@ -76,8 +72,7 @@ macro_rules! counters {
             /// Counts an answer.
             pub(super) fn answer(&self, status: u16, took: Duration) {
                 self.answers[usize::from(status / 100).min(5)].add(1);
-                let micros = took.as_micros() as u64;
-                self.times[TIME_STEPS.partition_point(|step| *step < micros)].add(1);
+                self.times.record(&TIMES, took.as_micros() as u64, 1);
             }
         }
     };
@@ -202,7 +197,7 @@ mod tests {
         }
         let totals = sum(&threads);
         assert_eq!((totals.answers, totals.requests()), ([1, 0, 1, 0, 0, 1], 3));
-        assert_eq!((totals.times[0], totals.times[1], totals.times[TIME_STEPS.len()]), (1, 1, 1));
+        assert_eq!((totals.times.counts[0], totals.times.counts[1], totals.times.counts[TIME_STEPS - 1]), (1, 1, 1));
         let routes = sum_routes(&threads);
         assert_eq!((routes["a.example/"].requests(), routes["a.example/"].sent), (2, 14));
         threads[0].keep_routes(|_| false);

@@ -6,10 +6,12 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::client::Client;
 use super::strict::{Gate, Offence};
@@ -20,6 +22,10 @@ const NONSENSE: &[u8] = b"\0";
 
 /// Octets that wake a connection: most requests are shorter.
 const FIRST_SIZE: usize = 2_048;
+
+/// Octets that are heard of a client after the last answer, and for how long.
+const LINGER_SIZE_MAX: u64 = 1 << 20;
+const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Plain or TLS.
 pub(super) enum Stream {
@@ -86,12 +92,14 @@ pub(super) struct Guarded {
     gate: Option<Gate>,
     /// What was read before and has been looked at already.
     read: Bytes,
+    /// Whether the client has said that it is done.
+    ended: bool,
 }
 
 impl Guarded {
     pub(super) fn new(stream: Stream, client: Rc<Client>) -> Self {
         let gate = (!client.speaks_http2()).then(Gate::default);
-        Self { stream, client, gate, read: Bytes::new() }
+        Self { stream, client, gate, read: Bytes::new(), ended: false }
     }
 
     /// The same with octets in front that have been looked at already.
@@ -115,6 +123,16 @@ impl Guarded {
         })
         .await
         .unwrap_or(false)
+    }
+
+    /// Hears the client out for a moment after the last answer: a close with octets unread would be a reset, and a
+    /// reset can take the answer with it (RFC 9112, section 9.6).
+    pub(super) async fn linger(mut self) {
+        if self.ended {
+            return;
+        }
+        let mut rest = (&mut self.stream).take(LINGER_SIZE_MAX);
+        let _ = timeout(LINGER_TIME_MAX, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     }
 
     /// The bare stream.
@@ -149,6 +167,8 @@ impl AsyncRead for Guarded {
         if buffer.filled().len() > before {
             this.client.heard();
             this.look(buffer, before)?;
+        } else {
+            this.ended = true;
         }
         Poll::Ready(Ok(()))
     }

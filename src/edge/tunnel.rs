@@ -110,7 +110,11 @@ impl Flow {
     }
 
     /// Writes what was kept.
-    fn send_rest(&mut self, context: &mut Context<'_>, mut to: Pin<&mut (impl AsyncWrite + ?Sized)>) -> Poll<io::Result<()>> {
+    fn send_rest(
+        &mut self,
+        context: &mut Context<'_>,
+        mut to: Pin<&mut (impl AsyncWrite + ?Sized)>,
+    ) -> Poll<io::Result<()>> {
         while self.written < self.unsent.len() {
             match ready!(to.as_mut().poll_write(context, &self.unsent[self.written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

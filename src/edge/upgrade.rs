@@ -46,13 +46,16 @@ pub(super) type Far = http1::Parts<TokioIo<Stream>>;
 /// What the client wants to speak, if it wants to and may.
 pub(super) fn wanted(request: &Request<Incoming>) -> Option<Wanted> {
     if request.version() == Version::HTTP_2 {
-        return (request.method() == Method::CONNECT && request.extensions().get::<Protocol>().is_some()).then_some(Wanted::Stream);
+        return (request.method() == Method::CONNECT && request.extensions().get::<Protocol>().is_some())
+            .then_some(Wanted::Stream);
     }
-    let asks = request.headers().get_all(CONNECTION).iter().flat_map(names).any(|name| name.eq_ignore_ascii_case("upgrade"));
+    let asks =
+        request.headers().get_all(CONNECTION).iter().flat_map(names).any(|name| name.eq_ignore_ascii_case("upgrade"));
     let mut protocols = request.headers().get_all(UPGRADE).iter();
     let (protocol, None) = (protocols.next()?, protocols.next()) else { return None };
     let word = protocol.to_str().ok()?;
-    let plain = !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._+/".contains(&octet));
+    let plain =
+        !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._+/".contains(&octet));
     let lower = word.to_ascii_lowercase();
     let forbidden = lower.starts_with("h2") || lower.starts_with("http/") || lower.starts_with("tls");
     let allowed = request.version() == Version::HTTP_11 && request.body().is_end_stream();
@@ -115,7 +118,12 @@ fn same(agreed: &HeaderValue, protocol: &HeaderValue) -> bool {
 }
 
 /// The request as the app gets it.
-fn app_request(wanted: &Wanted, client: &Request<Upload>, protocol: &HeaderValue, exchange: &Rc<Exchange>) -> Request<Upload> {
+fn app_request(
+    wanted: &Wanted,
+    client: &Request<Upload>,
+    protocol: &HeaderValue,
+    exchange: &Rc<Exchange>,
+) -> Request<Upload> {
     let mut request = Request::new(Upload::empty(exchange));
     *request.uri_mut() = client.uri().clone();
     *request.headers_mut() = client.headers().clone();
@@ -163,6 +171,7 @@ fn declined(answer: Response<Incoming>, exchange: &Exchange) -> Response<()> {
     let (mut head, body) = answer.into_parts();
     headers::strip_answer(&mut head.headers);
     head.extensions.clear();
+    head.version = Version::HTTP_11;
     exchange.put_answer(Answer::App(body, None));
     Response::from_parts(head, ())
 }

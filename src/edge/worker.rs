@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::ChallengeAnswer;
 use super::census::Census;
 use super::client::{Client, Place};
 use super::connection;
@@ -31,7 +32,6 @@ use super::stream::Stream;
 use super::tls::{Outcome, Tls};
 use super::upstream::Apps;
 use super::watch::{TICK, Tick, Watch};
-use super::ChallengeAnswer;
 use crate::store::Snapshot;
 
 /// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
@@ -240,7 +240,10 @@ impl Worker {
 
 /// What a client can bring about on its own is no reason to pause.
 fn is_of_the_client(fault: &io::Error) -> bool {
-    matches!(fault.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
+    matches!(
+        fault.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
 }
 
 /// None of this is needed to serve; where the kernel refuses, it is done without.

@@ -54,6 +54,15 @@ impl Routes {
         self.sites(host).get(host.base()).map_or(&[], |site| site)
     }
 
+    /// The routes of exactly this host, given as [`Host::as_str`] writes it; those with longer paths first.
+    pub fn of_name(&self, host: &str) -> &[Arc<Route>] {
+        let site = match host.strip_prefix("*.") {
+            Some(base) => self.wildcard.get(base),
+            None => self.exact.get(host),
+        };
+        site.map_or(&[], |site| site)
+    }
+
     /// The route with this [`Route::id`].
     pub fn get(&self, id: &str) -> Option<&Arc<Route>> {
         let (host, _) = id.split_at(id.find('/')?);

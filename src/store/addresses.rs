@@ -29,6 +29,11 @@ impl EdgeAddresses {
         Self { ipv4, ipv6 }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ipv4.is_empty() && self.ipv6.is_empty()
+    }
+
     /// The IPv4 addresses, each once, in order.
     pub fn ipv4(&self) -> &[Ipv4Addr] {
         &self.ipv4

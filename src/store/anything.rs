@@ -1,7 +1,11 @@
 //! The decoders of stored values over any octets: what the fuzzer calls, since the decoders themselves are nobody's
 //! business outside.
 
-use super::{backup, codec, entry};
+use std::io;
+
+use super::entry::{self, Part};
+use super::snapshot::Shelf;
+use super::{backup, codec};
 use crate::wire::NameRef;
 use crate::zone::NodeBuilder;
 
@@ -11,7 +15,18 @@ pub fn decode_anything(octets: &[u8]) -> usize {
     let sealed = [octets, &crc32c::crc32c(octets).to_le_bytes()].concat();
     let mut nodes = 0;
     let block = codec::read_block(NameRef::root(), &sealed, &mut NodeBuilder::default(), &mut |_| nodes += 1);
-    let entry = entry::read(&mut &octets[..]);
     let backup = backup::read(octets);
-    usize::from(block.is_ok()) + usize::from(entry.is_ok()) + usize::from(backup.is_ok())
+    let items = Shelf::ALL.iter().filter(|shelf| shelf.decode(octets).is_ok());
+    usize::from(block.is_ok()) + usize::from(entry(octets).is_ok()) + usize::from(backup.is_ok()) + items.count()
+}
+
+fn entry(mut octets: &[u8]) -> io::Result<()> {
+    let mut entry = entry::read(&mut octets)?;
+    while let Some(part) = entry.next_part(&mut octets)? {
+        match part {
+            Part::Item(_) => (),
+            Part::Zone { apex, .. } => while entry::read_set_change(&mut octets, apex.borrow())?.is_some() {},
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::limits::CHANGES_AT_ONCE_MAX;
 use crate::wire::{Name, NameRef};
-use crate::zone::{Edit, Zone, node_difference, serial};
+use crate::zone::{Edit, Fault, Zone, node_difference, serial};
 
 use super::change::{Change, Done, DoneItem, DoneZone};
 use super::fault::Refused;
@@ -22,6 +22,10 @@ pub(super) struct Applied {
     pub(super) zones: Vec<ZonePart>,
     /// The items it came to, changed or not.
     pub(super) items: Vec<ItemPart>,
+    /// What whoever made it should know.
+    pub(super) warnings: Vec<Fault>,
+    /// Hosts of routes whose sets were put into a zone that came as a whole.
+    pub(super) settled: Vec<Name>,
 }
 
 /// What became of a zone.
@@ -83,8 +87,15 @@ impl ItemPart {
 
 /// Applies a change.
 pub(super) fn apply(state: &Snapshot, change: &Change) -> Result<Applied, Refused> {
-    let mut applied = Applied { state: state.clone(), zones: Vec::new(), items: Vec::new() };
+    let mut applied = Applied {
+        state: state.clone(),
+        zones: Vec::new(),
+        items: Vec::new(),
+        warnings: Vec::new(),
+        settled: Vec::new(),
+    };
     applied.make(change)?;
+    applied.derive(state)?;
     Ok(applied)
 }
 
@@ -118,13 +129,15 @@ impl Applied {
             changed: self.changed(),
             zones: self.zones.iter().map(zone).collect(),
             items: self.items.iter().map(item).collect(),
+            warnings: self.warnings.clone(),
         }
     }
 
-    pub(super) fn make(&mut self, change: &Change) -> Result<(), Refused> {
+    fn make(&mut self, change: &Change) -> Result<(), Refused> {
         match change {
             Change::PutZone { zone } => {
-                self.put_zone(zone);
+                let zone = self.complete(zone)?;
+                self.put_zone(&zone);
                 Ok(())
             }
             Change::EditZone { apex, edit } => self.edit_zone(apex, edit),
@@ -170,8 +183,15 @@ impl Applied {
         self.replace_zone(apex, Some(after), Touched::Whole);
     }
 
-    /// Edits a zone and moves its serial.
+    /// Edits a zone for somebody, and moves its serial.
     pub(super) fn edit_zone(&mut self, apex: &Name, edit: &Edit) -> Result<(), Refused> {
+        let (apex, zone) = self.zone(apex)?;
+        self.must_not_be_owned(&zone, edit)?;
+        self.edit_unasked(&apex, edit)
+    }
+
+    /// Edits a zone, whoever owns what, and moves its serial.
+    pub(super) fn edit_unasked(&mut self, apex: &Name, edit: &Edit) -> Result<(), Refused> {
         let (apex, old) = self.zone(apex)?;
         let new = old.edit(edit).map_err(Refused::Unsound)?;
         let mut touched: Vec<_> = edit.sets.iter().map(|set| set.name.borrow().to_lower()).collect();
@@ -274,7 +294,8 @@ impl Touched {
     }
 }
 
-fn sort(names: &mut Vec<Name>) {
+/// Brings names in canonical order, each once.
+pub(super) fn sort(names: &mut Vec<Name>) {
     names.sort_by(|a, b| a.borrow().canonical_cmp(b.borrow()));
     names.dedup();
 }

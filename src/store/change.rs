@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::snapshot::{Item, ItemKey, Snapshot};
 use super::undo::Undo;
 use crate::wire::Name;
-use crate::zone::{Edit, Zone};
+use crate::zone::{Edit, Fault, Zone};
 
 use super::fault::Refused;
 
@@ -127,6 +127,8 @@ pub struct Done {
     pub zones: Vec<DoneZone>,
     /// The items that it was about, in the order in which it came to them.
     pub items: Vec<DoneItem>,
+    /// What whoever made it should know.
+    pub warnings: Vec<Fault>,
 }
 
 /// A zone just before and just after a change, whatever else has happened since.

@@ -158,6 +158,24 @@ pub enum Refused {
     },
     /// An item that was to be put back has been changed again.
     ItemChangedSince(ItemKey),
+    /// The set belongs to a route.
+    Owned {
+        /// Its owner name.
+        name: Name,
+        /// Its type.
+        kind: Kind,
+        /// The route.
+        route: String,
+    },
+    /// What would belong to a route is there already, by hand.
+    Taken {
+        /// Its owner name.
+        name: Name,
+        /// Its type.
+        kind: Kind,
+        /// The route.
+        route: String,
+    },
     /// The zone was changed while the change was being prepared.
     Overtaken,
     /// The store is closing.
@@ -204,10 +222,27 @@ impl fmt::Display for Refused {
                 write!(f, "{name} {kind} was changed again since: undo that change first")
             }
             Self::ItemChangedSince(key) => write!(f, "the {key} was changed again since: undo that change first"),
+            Self::Owned { name, kind, route } => write!(
+                f,
+                "the addresses of {} belong to the route {route}, so there can be no {kind} by hand: \
+                 delete the route with `freehold route delete {route}`, or choose another name",
+                bare(name)
+            ),
+            Self::Taken { name, kind, route } => write!(
+                f,
+                "{} has {kind} records by hand, and the addresses of the route {route} would stand there: \
+                 delete them with `freehold record delete`, or choose another name for the route",
+                bare(name)
+            ),
             Self::Overtaken => f.write_str("the zone was changed at the same moment: try again"),
             Self::Closed => f.write_str("the store is closing: try again when the server runs"),
         }
     }
+}
+
+/// A name without the dot at its end.
+fn bare(name: &Name) -> String {
+    name.to_string().trim_end_matches('.').to_owned()
 }
 
 impl std::error::Error for Refused {}

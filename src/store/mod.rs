@@ -21,6 +21,7 @@ mod apply;
 pub mod backup;
 mod change;
 mod codec;
+mod derive;
 mod disk;
 mod entry;
 mod fault;

@@ -60,6 +60,7 @@ impl Undo {
 
 /// Applies an undo.
 pub(super) fn apply(applied: &mut Applied, undo: &Undo) -> Result<(), Refused> {
+    let before = applied.state.clone();
     for UndoItem { key, before, after } in &undo.items {
         if !is_same_item(applied.state.item(key).as_ref(), after.as_ref()) {
             return Err(Refused::ItemChangedSince(key.clone()));
@@ -71,14 +72,20 @@ pub(super) fn apply(applied: &mut Applied, undo: &Undo) -> Result<(), Refused> {
         match how {
             How::Sets(sets) => {
                 let zone = now.ok_or_else(|| Refused::NoSuchZone(apex.clone()))?;
-                let edit = edit(zone, sets)?;
+                // What belongs to a route, or did just now, follows from the routes.
+                let is_derived = |set: &SetChange| {
+                    [&before, &applied.state].iter().any(|state| state.owner(set.name.borrow(), set.kind).is_some())
+                };
+                let edit = edit(zone, sets.iter().filter(|set| !is_derived(set)))?;
                 applied.edit_zone(apex, &edit)?;
             }
             How::Whole { base, zone } => {
                 if now.map(Arc::as_ptr) != base.as_ref().map(Arc::as_ptr) {
                     return Err(Refused::Overtaken);
                 }
-                applied.replace_zone(apex.clone(), zone.clone(), Touched::Whole);
+                let zone = zone.as_ref().map(|zone| applied.complete(zone)).transpose()?;
+                applied.warnings.clear(); // they are about zone files
+                applied.replace_zone(apex.clone(), zone, Touched::Whole);
             }
         }
     }
@@ -95,7 +102,7 @@ pub(super) fn is_same_item(a: Option<&Item>, b: Option<&Item>) -> bool {
 }
 
 /// The edit that puts the sets back, if each is still what the change has made of it.
-fn edit(zone: &Zone, sets: &[SetChange]) -> Result<Edit, Refused> {
+fn edit<'s>(zone: &Zone, sets: impl Iterator<Item = &'s SetChange>) -> Result<Edit, Refused> {
     let mut edit = Edit::default();
     for change in sets {
         if !is_as_left(zone, change) {

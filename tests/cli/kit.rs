@@ -65,12 +65,30 @@ impl Home {
         self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
     }
 
+    /// As [`Home::serve`], reached over HTTPS too, with a token and the root for whoever comes that way.
+    pub(crate) fn serve_secure(&self) -> Server {
+        let mut server = self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"]);
+        let url = server.admin.replace("0.0.0.0", "127.0.0.1");
+        server.elsewhere = vec![
+            ("FREEHOLD_SERVER", url),
+            ("FREEHOLD_TOKEN_FILE", self.path("freehold-data/admin.token").display().to_string()),
+            ("FREEHOLD_CA_FILE", self.path("freehold-data/local-ca.pem").display().to_string()),
+        ];
+        server
+    }
+
     pub(crate) fn serve_with(&self, arguments: &[&str]) -> Server {
         let mut child =
             self.command(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = follow(child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let mut server =
-            Server { child, lines, heard: Vec::new(), address: ([127, 0, 0, 1], 0).into(), admin: String::new() };
+        let mut server = Server {
+            child,
+            lines,
+            heard: Vec::new(),
+            address: ([127, 0, 0, 1], 0).into(),
+            admin: String::new(),
+            elsewhere: Vec::new(),
+        };
         let told = server.hear(|line| line.starts_with("DNS ") || line.contains("addresses"));
         let address = told.split([' ', '"', '=', ',']).find_map(|word| word.parse().ok());
         server.address = address.unwrap_or_else(|| panic!("no address in {told}"));
@@ -108,6 +126,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where its admin API is, if it is reached over TCP at all.
     pub(crate) admin: String,
+    /// What the environment says to commands that are to reach it over the network.
+    pub(crate) elsewhere: Vec<(&'static str, String)>,
 }
 
 impl Server {

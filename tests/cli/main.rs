@@ -12,6 +12,7 @@ mod kit;
 mod owner;
 mod serve;
 mod session;
+mod tour;
 
 /// A test for each file of `sessions/`.
 macro_rules! sessions {
@@ -23,4 +24,4 @@ macro_rules! sessions {
     };
 }
 
-sessions! { check completions edit help history man nobody records server settings several warnings zones }
+sessions! { check completions edit help history init man narrow nobody records remote server settings several token warnings zones }

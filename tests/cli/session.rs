@@ -18,10 +18,10 @@ struct Session {
 }
 
 /// A command, what it is expected to say, and the comment behind it.
-struct Step {
-    line: usize,
+pub(crate) struct Step {
+    pub(crate) line: usize,
     command: Vec<String>,
-    said: Vec<String>,
+    pub(crate) said: Vec<String>,
     /// Blank lines behind that.
     gap: usize,
     comment: Vec<String>,
@@ -49,13 +49,7 @@ impl Session {
         for (at, line) in text.lines().enumerate() {
             let line = line.to_owned();
             match session.steps.last_mut() {
-                _ if line.starts_with("$ ") => session.steps.push(Step {
-                    line: at + 1,
-                    command: vec![line],
-                    said: Vec::new(),
-                    gap: 0,
-                    comment: Vec::new(),
-                }),
+                _ if line.starts_with("$ ") => session.steps.push(Step::new(at + 1, &line[2..])),
                 None => session.head.push(line),
                 Some(step) if line.starts_with("> ") && step.said.is_empty() => step.command.push(line),
                 Some(step) if line.starts_with("# ") || !step.comment.is_empty() => step.comment.push(line),
@@ -74,6 +68,7 @@ impl Session {
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
             "with a server" => Some(home.serve()),
+            "over HTTPS" => Some(home.serve_secure()),
             // One has run here before, so that both ways begin at the same revision.
             "without a server" => {
                 home.serve().stop();
@@ -84,7 +79,7 @@ impl Session {
         };
         let mut wrong = Vec::new();
         for step in &mut self.steps {
-            let said = step.run(&home, server.as_ref());
+            let said = step.run(&home, server.as_ref(), "");
             if matches(&step.said, &said) {
                 continue;
             }
@@ -114,11 +109,49 @@ impl Session {
 }
 
 impl Step {
+    pub(crate) fn new(line: usize, command: &str) -> Self {
+        Self { line, command: vec![format!("$ {command}")], said: Vec::new(), gap: 0, comment: Vec::new() }
+    }
+
+    /// Another line of the command.
+    pub(crate) fn go_on(&mut self, line: &str) {
+        self.command.push(format!("> {line}"));
+    }
+
+    /// Another line of what it is expected to say.
+    pub(crate) fn expect(&mut self, line: &str) {
+        self.said.push(line.trim_end().to_owned());
+    }
+
+    pub(crate) fn begins_with(&self, text: &str) -> bool {
+        self.text().starts_with(text)
+    }
+
+    /// Has one thing in place of another in the command.
+    pub(crate) fn replace(&mut self, this: &str, that: &str) {
+        self.command.iter_mut().for_each(|line| *line = line.replace(this, that));
+    }
+
+    /// Has placeholders where what is said differs: for every moment, and for these words.
+    pub(crate) fn differ(&mut self, words: &[(&str, &str)]) {
+        for line in &mut self.said {
+            words.iter().for_each(|(word, placeholder)| *line = line.replace(word, placeholder));
+            let moment = (0..line.len()).find(|at| line.get(*at..at + 19).is_some_and(is_time));
+            if let Some(at) = moment {
+                line.replace_range(at..at + 19, "<time>");
+            }
+        }
+    }
+
+    /// The command as it is typed.
+    pub(crate) fn text(&self) -> String {
+        self.command.iter().map(|line| &line[2..]).collect::<Vec<_>>().join("\n")
+    }
+
     /// What the command says on both its outputs, in the order of its saying, and its exit code if that is not 0.
-    fn run(&self, home: &Home, server: Option<&Server>) -> Vec<String> {
-        let lines = self.command.iter().enumerate();
-        let command: String =
-            lines.map(|(at, line)| format!("{}{}", if at == 0 { "" } else { "\n" }, &line[2..])).collect();
+    /// `before` is typed before it.
+    pub(crate) fn run(&self, home: &Home, server: Option<&Server>, before: &str) -> Vec<String> {
+        let command = self.text();
         if let Some(name) = command.strip_prefix("ask ") {
             let server = server.expect("a server to ask");
             return server.ask(name).iter().map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}")).collect();
@@ -129,12 +162,13 @@ impl Step {
             std::env::var("PATH").unwrap(),
         ];
         let output = Command::new("timeout")
-            .args(["60", "sh", "-c", &format!("exec 2>&1\n{command}")])
+            .args(["60", "sh", "-c", &format!("exec 2>&1\n{before}{command}")])
             .current_dir(home.path(""))
             .env_clear()
             .envs([("PATH", path.join(":")), ("HOME", home.path("").display().to_string())])
             .envs([("TMPDIR", home.path("tmp").display().to_string()), ("LC_ALL", "C.UTF-8".to_owned())])
             .envs([("TERM", "xterm"), ("MANIFEST", env!("CARGO_MANIFEST_DIR"))])
+            .envs(server.map(|server| server.elsewhere.clone()).unwrap_or_default())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
@@ -162,7 +196,7 @@ fn kept(expected: &[String], said: &[String]) -> Vec<String> {
 }
 
 /// Whether lines are those expected; `...` stands for any number of them.
-fn matches(expected: &[String], said: &[String]) -> bool {
+pub(crate) fn matches(expected: &[String], said: &[String]) -> bool {
     match expected {
         [] => said.is_empty(),
         [any, rest @ ..] if any == "..." => (0..=said.len()).any(|skipped| matches(rest, &said[skipped..])),

@@ -2,11 +2,13 @@
 //! after the restart, under the revision that the answer named.
 //!
 //! Each client sets a record of its own to the next number and adds a value to a set that all share, one after the other.
-//! So the first shows a lost last change and the second a lost change of any client.
+//! So the first shows a lost last change and the second a lost change of any client. Half of them come through the Unix
+//! socket, half over TCP with a token.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,6 +36,8 @@ fold_after_seconds = 1
 [dns]
 listen = ['127.0.0.1:0']
 workers = 1
+[admin]
+listen = ['127.0.0.1:0']
 ";
 
 #[test]
@@ -44,6 +48,8 @@ fn no_answered_change_is_lost_when_the_server_is_killed() {
     let mut random = Random(7);
     let mut server = Server::start(home.path());
     server.run(&["zone", "import", "home.example.zone"]);
+    let (_, made) = server.socket().ask("POST", "/v1/tokens", &json!({ "name": "clients", "rights": "write" }));
+    fs::write(home.path().join("token"), made["secret"].as_str().unwrap()).unwrap();
     let (start, mut round, mut changes, mut last) = (Instant::now(), 0, 0, [0; CLIENTS]);
     while start.elapsed() < duration() {
         let (answered, sent) = write(&mut server, round, last, 20 + random.below(300));
@@ -68,12 +74,11 @@ struct Answered {
 /// answered, and up to which number each client has sent any.
 fn write(server: &mut Server, round: usize, last: [u64; CLIENTS], wanted: usize) -> (Vec<Answered>, [u64; CLIENTS]) {
     let (answered, count, sent) = (Mutex::new(Vec::new()), AtomicUsize::new(0), Mutex::new(last));
-    let socket = &server.socket();
+    let doors = server.doors();
     thread::scope(|scope| {
-        for client in 0..CLIENTS {
+        for (client, mut door) in doors.into_iter().enumerate() {
             let (answered, count, sent) = (&answered, &count, &sent);
             scope.spawn(move || {
-                let mut door = Door::open(socket);
                 for number in last[client] + 1.. {
                     sent.lock().unwrap()[client] = number;
                     let Some(own) = door.change("PUT", &format!("client{client}"), &number.to_string()) else { return };
@@ -97,14 +102,14 @@ fn write(server: &mut Server, round: usize, last: [u64; CLIENTS], wanted: usize)
 
 /// What was answered is there, and nothing that nobody has sent; the number of each client's own record.
 fn check(server: &Server, round: usize, answered: &[Answered], sent: [u64; CLIENTS]) -> [u64; CLIENTS] {
-    let mut door = Door::open(&server.socket());
+    let mut door = server.socket();
     let shared: BTreeSet<String> = door.values(&format!("round{round}")).into_iter().collect();
     for Answered { client, number, revisions } in answered {
         let value = format!("\"{client}-{number}\"");
         assert!(shared.contains(&value), "round {round}: {value} was answered and is gone");
         for (revision, value) in revisions.iter().zip([format!("\"{number}\""), value]) {
             let (status, change) = door.ask("GET", &format!("/v1/zones/home.example/history/{revision}"), &Value::Null);
-            let holds = change["sets"].to_string().contains(&value.replace('"', "\\\""));
+            let holds = change["zones"].to_string().contains(&value.replace('"', "\\\""));
             assert!(status == 200 && holds, "round {round}: revision {revision} is not that of {value}: {change}");
         }
     }
@@ -128,6 +133,8 @@ fn check(server: &Server, round: usize, answered: &[Answered], sent: [u64; CLIEN
 struct Server {
     child: Child,
     home: PathBuf,
+    /// Where its admin API is over TCP.
+    address: SocketAddr,
 }
 
 impl Server {
@@ -137,14 +144,29 @@ impl Server {
         command.arg("serve").current_dir(home).env_remove("FREEHOLD_DATA");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let ready = lines.by_ref().any(|line| line.contains("ready"));
-        assert!(ready, "the server does not start");
+        let ready = lines.by_ref().find(|line| line.contains("ready")).expect("the server starts");
         thread::spawn(move || lines.count()); // it must never wait for somebody to read
-        Self { child, home: home.to_owned() }
+        let urls = ready.split([' ', '"', '=']).filter_map(|word| word.strip_prefix("http://"));
+        let address = urls.filter_map(|url| url.trim_end_matches('/').parse().ok()).next().expect("an address");
+        Self { child, home: home.to_owned(), address }
     }
 
-    fn socket(&self) -> PathBuf {
-        self.home.join("data/admin.socket")
+    /// A door for each client.
+    fn doors(&self) -> Vec<Door> {
+        (0..CLIENTS).map(|client| if client % 2 == 0 { self.socket() } else { self.tcp() }).collect()
+    }
+
+    fn socket(&self) -> Door {
+        let stream = UnixStream::connect(self.home.join("data/admin.socket")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Door { stream: BufReader::new(Box::new(stream)), token: String::new() }
+    }
+
+    fn tcp(&self) -> Door {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let token = fs::read_to_string(self.home.join("token")).unwrap();
+        Door { stream: BufReader::new(Box::new(stream)), token: format!("Authorization: Bearer {token}\r\n") }
     }
 
     fn run(&self, arguments: &[&str]) {
@@ -167,15 +189,17 @@ impl Drop for Server {
 }
 
 /// A client's connection: as much of HTTP/1.1 as it takes.
-struct Door(BufReader<UnixStream>);
+struct Door {
+    stream: BufReader<Box<dyn Stream>>,
+    /// The header with the token; at the socket none is needed.
+    token: String,
+}
+
+trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
 
 impl Door {
-    fn open(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
-    }
-
     /// Sends a change of a TXT record and waits; its revision, or nothing once the server is gone.
     fn change(&mut self, method: &str, name: &str, value: &str) -> Option<u64> {
         let path = format!("/v1/zones/home.example/records/{name}/TXT");
@@ -198,13 +222,13 @@ impl Door {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let size = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: freehold\r\n{kind}Content-Length: {size}\r\n\r\n{body}");
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{}{kind}", self.token);
+        let request = format!("{head}Content-Length: {size}\r\n\r\n{body}");
+        self.stream.get_mut().write_all(request.as_bytes()).ok()?;
         let mut head = Vec::new();
         loop {
             let mut line = String::new();
-            match self.0.read_line(&mut line).ok()? {
+            match self.stream.read_line(&mut line).ok()? {
                 0 => return None,
                 2 => break,
                 _ => head.push(line.to_ascii_lowercase()),
@@ -213,7 +237,7 @@ impl Door {
         let status = head.first()?.split(' ').nth(1)?.parse().ok()?;
         let size = head.iter().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
         let mut body = vec![0; size];
-        self.0.read_exact(&mut body).ok()?;
+        self.stream.read_exact(&mut body).ok()?;
         Some((status, serde_json::from_slice(&body).ok()?))
     }
 }

@@ -203,7 +203,7 @@ fn a_failed_sync_refuses_the_change_and_nothing_else() {
         let before = store.snapshot();
         failures.store(1 + number % 2, Ordering::SeqCst);
         let refused = commit(&store, change(1, 1000 + number)).unwrap_err();
-        assert!(matches!(&refused, Refused::NotSaved(reason) if reason.contains("Input/output error")), "{refused}");
+        assert!(matches!(&refused, Refused::NotSaved(reason) if reason.contains("input/output error")), "{refused}");
         assert_same(&store.snapshot(), &before, "after the refusal");
         let left = place.path().join("left");
         copy(&directory, &left);

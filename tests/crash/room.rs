@@ -98,7 +98,7 @@ fn a_read_only_disk_is_refused_with_the_cure() {
     drop(store);
     assert!(mount(&["-o", "remount,ro"], disk.path()));
     let fault = Store::open(&settings(&disk.directory())).expect_err("read-only").to_string();
-    assert!(fault.contains("Read-only file system") && fault.contains("mount it writable"), "{fault}");
+    assert!(fault.contains("read-only file system") && fault.contains("mount it writable"), "{fault}");
     assert!(fault.contains(disk.path().to_str().unwrap()) && !fault.contains('\n'), "{fault}");
     assert!(mount(&["-o", "remount,rw"], disk.path()));
     assert_same(&Store::open(&settings(&disk.directory())).unwrap().snapshot(), &state, "writable again");

@@ -61,6 +61,11 @@ pub(crate) struct World {
 impl World {
     /// Starts everything and waits until the resolver resolves.
     pub(crate) fn start() -> World {
+        World::around(start_ours)
+    }
+
+    /// As [`World::start`], with a server of ours that somebody else starts. It has to have the zone `home.example`.
+    pub(crate) fn around(start_ours: impl FnOnce() -> Handle) -> World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         run("ip", &["link", "set", "lo", "up"]);
@@ -86,7 +91,7 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(status.success(), "{program} {arguments:?} failed");
 }
 
-fn zone_file(name: &str) -> PathBuf {
+pub(crate) fn zone_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/dig/zones/{name}.zone"))
 }
 

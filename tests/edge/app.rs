@@ -4,7 +4,6 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::kit::PATIENCE;
 
@@ -30,6 +29,8 @@ pub(crate) struct Wire {
     read: Vec<u8>,
     /// Requests on this connection before this one.
     pub(crate) before: usize,
+    /// Whether something could not be said because nobody was there.
+    pub(crate) failed: bool,
 }
 
 impl Seen {
@@ -53,7 +54,7 @@ impl Seen {
 impl Wire {
     /// Says octets as they are.
     pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) {
-        let _ = self.stream.write_all(octets.as_ref());
+        self.failed |= self.stream.write_all(octets.as_ref()).is_err();
     }
 
     /// A whole answer.
@@ -85,11 +86,6 @@ impl Wire {
                 Err(fault) => return !matches!(fault.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
             }
         }
-    }
-
-    /// Closes with a reset rather than an end.
-    pub(crate) fn reset(self) {
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     fn fill(&mut self) -> io::Result<bool> {
@@ -166,7 +162,7 @@ impl App {
                 std::thread::spawn(move || {
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
                     stream.set_nodelay(true).unwrap();
-                    let mut wire = Wire { stream, read: Vec::new(), before: 0 };
+                    let mut wire = Wire { stream, read: Vec::new(), before: 0, failed: false };
                     let keep = |request| seen.lock().unwrap().push(request);
                     while let Ok(Some(request)) = wire.head() {
                         if !answer(request, &mut wire, &keep) {

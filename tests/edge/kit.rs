@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use freehold::cert::{Authority, Certificates, Subject};
+use freehold::cert::{Authority, Certificate, Certificates, Subject};
 use freehold::edge::{self, Handle, Settings, Sockets, Sources, TicketKeys};
 use freehold::route::{Host, PathPrefix, Route, Routes, Target};
 use freehold::store::Snapshot;
@@ -113,6 +113,11 @@ impl Edge {
         let mut next = Snapshot::clone(&self.snapshots.load());
         next.routes.insert(Arc::new(route));
         self.snapshots.store(Arc::new(next));
+    }
+
+    /// A certificate of its CA.
+    pub(crate) fn issue(&self, name: &str, now: u64) -> Certificate {
+        self.authority.issue(&[name.parse().unwrap()], now, Duration::from_secs(86_400)).unwrap()
     }
 
     /// Waits until what was counted is as it should be.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use disk::SmallDisk;
 use kit::{Home, PATIENCE, Server};
-use page::{Page, ask, strict};
+use page::{Page, ask, ask_tcp, strict, token};
 
 const ZONE: &str = "\
 $TTL 300
@@ -207,11 +207,43 @@ fn what_only_goes_up_never_goes_down() {
 }
 
 #[test]
+fn over_the_network_health_is_for_everybody_and_metrics_are_for_whoever_may_read() {
+    let (home, server) = serve();
+    let (socket, url) = (home.path("freehold-data/admin.socket"), server.admin.clone());
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(ask_tcp(&url, path, ""), 200, "{path}");
+    }
+    let reader = format!("Authorization: Bearer {}\r\n", token(&socket, "read"));
+    let before = page(&home);
+    assert_eq!(ask_tcp(&url, "/metrics", ""), 401);
+    assert_eq!(ask_tcp(&url, "/metrics", "Authorization: Bearer wrong\r\n"), 401);
+    assert_eq!(ask_tcp(&url, "/metrics", &reader), 200);
+    assert_eq!(ask_tcp(&url, "/v1/backup", &reader), 403);
+    let after = page(&home);
+    for (series, count) in [("{status=\"401\"}", 2.0), ("{status=\"403\"}", 1.0), ("{status=\"429\"}", 0.0)] {
+        assert_eq!(after.gained(&before, &format!("freehold_api_denials_total{series}")), count, "{series}");
+    }
+    assert_eq!(
+        after.value("freehold_store_items{shelf=\"token\"}"),
+        before.value("freehold_store_items{shelf=\"token\"}")
+    );
+    server.stop();
+}
+
+#[test]
 fn ready_is_who_can_write_and_alive_who_cannot() {
     let Some(disk) = SmallDisk::mount() else { return };
     let home = Home::new();
     let data = disk.directory();
-    let server = home.serve_with(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let server = home.serve_with(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--data",
+        data.to_str().unwrap(),
+    ]);
     let socket = data.join("admin.socket");
     let status = |method: &str, path: &str| ask(&socket, method, path).0;
     for _ in 0..2 {

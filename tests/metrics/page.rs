@@ -2,15 +2,38 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Asks over the Unix socket: status, content type and body.
 pub(crate) fn ask(socket: &Path, method: &str, path: &str) -> (u16, String, String) {
-    let mut stream = UnixStream::connect(socket).unwrap();
+    let stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(crate::kit::PATIENCE)).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: freehold\r\nConnection: close\r\n\r\n").unwrap();
+    exchange(stream, &format!("{method} {path} HTTP/1.1\r\nHost: freehold\r\nConnection: close\r\n\r\n"))
+}
+
+/// Asks over TCP, with a header of one's own: the status.
+pub(crate) fn ask_tcp(url: &str, path: &str, header: &str) -> u16 {
+    let host = url.strip_prefix("http://").unwrap();
+    let stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(crate::kit::PATIENCE)).unwrap();
+    exchange(stream, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}\r\n")).0
+}
+
+/// Makes a token that has these rights: its secret.
+pub(crate) fn token(socket: &Path, rights: &str) -> String {
+    let body = format!(r#"{{"name": "{rights}", "rights": "{rights}"}}"#);
+    let head = "POST /v1/tokens HTTP/1.1\r\nHost: freehold\r\nConnection: close\r\nContent-Type: application/json";
+    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let (status, _, made) = exchange(UnixStream::connect(socket).unwrap(), &request);
+    assert_eq!(status, 201, "{made}");
+    made.split('"').find(|word| word.starts_with("freehold_")).unwrap().to_owned()
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> (u16, String, String) {
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Place;
 use crate::acme::ask::{Data, Resolver, ask};
-use crate::acme::own;
+use crate::acme::own::{self, shown};
 use crate::acme::trouble::Trouble;
 use crate::store::Snapshot;
 use crate::wire::{Kind, Name};
@@ -31,7 +31,10 @@ pub(crate) async fn everywhere(
     values: &[String],
 ) -> Result<String, Trouble> {
     let Some(zone) = snapshot.zones.get(place.zone.borrow()) else {
-        return Err(Trouble::ours(format!("the zone {} is gone", place.zone), "bring it back, or take the route away"));
+        return Err(Trouble::ours(
+            format!("the zone {} is gone", shown(&place.zone)),
+            "bring it back, or take the route away",
+        ));
     };
     let mut asked = JoinSet::new();
     let deadline = Instant::now() + TIME_MAX;
@@ -77,7 +80,8 @@ async fn wait(host: Name, address: IpAddr, owner: Name, values: Vec<String>, dea
             let seconds = TIME_MAX.as_secs();
             return Err(Trouble::preflight(
                 format!(
-                    "the name server {host} ({address}) does not have the record of the challenge after {seconds} s: {said}"
+                    "the name server {} ({address}) does not have the record of the challenge after {seconds} s: {said}",
+                    shown(&host)
                 ),
                 "see to it that it follows changes of this zone, or take it out of the zone's NS records",
             ));

@@ -56,7 +56,6 @@ pub(super) async fn run(world: &World, order: &Order, stats: &Stats) {
     for ca in &order.cas {
         match with_ca(world, order, ca, stats).await {
             Ok(certificate) => {
-                stats.issued();
                 let until = crate::cert::date(certificate.not_after());
                 return info!(certificate = id, ca = ca.directory, until, "a certificate was issued");
             }
@@ -104,6 +103,9 @@ async fn attempt(
         let minutes = ATTEMPT_TIME.as_secs() / 60;
         Err(Trouble::passing(format!("it was not done after {minutes} minutes"), "nothing; it is tried again"))
     });
+    if told.is_ok() {
+        stats.issued();
+    }
     world.answers.clear(&order.subjects);
     let cleared = challenge::clear(world, &order.subjects).await;
     if let Err(trouble) = cleared {

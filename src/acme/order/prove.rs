@@ -6,6 +6,7 @@ use instant_acme::{AuthorizationStatus, ChallengeType, OrderStatus};
 
 use super::obtain::{Work, patience};
 use crate::acme::challenge::{Place, everywhere, place, publish};
+use crate::acme::own::shown;
 use crate::acme::trouble::Trouble;
 use crate::acme::world::{now, story_of};
 use crate::cert::{Outcome, Subject, challenge_certificate};
@@ -120,7 +121,7 @@ async fn answer(
             (Method::Dns, Some(place)) => {
                 let value = proof.dns_value();
                 publish(work.world, subjects, place, &value).await?;
-                work.log.step(format_args!("{} TXT {value} is published for {}", place.owner, way.subject));
+                work.log.step(format_args!("{} TXT {value} is published for {}", shown(&place.owner), way.subject));
                 values.push((place.clone(), value));
             }
             (Method::Tls, _) => {

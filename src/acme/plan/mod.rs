@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::settings::{Ca, Settings};
-use crate::cert::{Authority, ById, Certificate, Certificates, Identified, Origin, Story, Subject};
+use crate::cert::{Authority, ById, Certificate, Certificates, Identified, Origin, Story, Subject, Window};
 use counters::Counters;
 pub use names::{group, is_internal};
 pub(crate) use retry::{Cause, WAIT_MAX, note_failure, note_success};
@@ -104,6 +104,11 @@ pub struct Plan {
     pub look_again_at: u64,
     /// How things stand with each wanted certificate, by id.
     pub outlooks: BTreeMap<String, Outlook>,
+}
+
+/// The moment from which on a certificate is to be renewed, in seconds since 1970; `window` is what the CA wishes.
+pub fn renewal(certificate: &Certificate, window: Option<&Window>) -> u64 {
+    due::due(certificate, window)
 }
 
 /// Compares what is wanted with what is held.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::acme::Limits;
-use crate::cert::{Attempt, Outcome, Window};
+use crate::cert::{Attempt, Outcome};
 
 const START: u64 = 1_800_000_000;
 const HOUR: u64 = 3_600;

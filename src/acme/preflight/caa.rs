@@ -4,7 +4,7 @@
 
 use super::{Applicant, Proven};
 use crate::acme::ask::{Data, Resolver};
-use crate::acme::own::{self, ALIASES_MAX, Said};
+use crate::acme::own::{self, ALIASES_MAX, Said, shown};
 use crate::acme::trouble::Trouble;
 use crate::cert::Subject;
 use crate::store::Snapshot;
@@ -37,7 +37,9 @@ pub(super) async fn check(
     let mut at = Some(name.borrow().to_lower());
     while let Some(domain) = at.filter(|domain| !domain.borrow().is_root()) {
         match set(snapshot, resolver, domain.borrow()).await {
-            Err(reason) => return Ok(Some(format!("could not find out which CAs may certify {domain}: {reason}"))),
+            Err(reason) => {
+                return Ok(Some(format!("could not find out which CAs may certify {}: {reason}", shown(&domain))));
+            }
             Ok(properties) if !properties.is_empty() => {
                 return decide(&properties, &domain, applicant, proven).map(|()| None);
             }
@@ -83,6 +85,7 @@ fn decide(
     applicant: &Applicant<'_>,
     proven: &Proven<'_>,
 ) -> Result<(), Trouble> {
+    let domain = shown(domain);
     let refuse = |why: String| {
         Err(Trouble {
             another_ca_may_help: true,

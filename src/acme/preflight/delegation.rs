@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::acme::ask::{Data, NO_SUCH_NAME, Reply, Resolver, ask, name_servers, rcode};
-use crate::acme::own;
+use crate::acme::own::{self, shown};
 use crate::acme::trouble::Trouble;
 use crate::store::Snapshot;
 use crate::wire::{Key, Kind, Name, NameRef};
@@ -38,53 +38,48 @@ pub(super) async fn check(snapshot: &Snapshot, resolver: &Resolver, zone: &Name)
     let top = topmost(snapshot, zone);
     let told = match parent(resolver, top.borrow()).await {
         Ok(told) => told,
-        Err(reason) => return Ok(format!("could not find out who the world thinks serves {top}: {reason}")),
+        Err(reason) => return Ok(format!("could not find out who the world thinks serves {}: {reason}", shown(&top))),
     };
+    judge(snapshot, resolver, &top, &told).await
+}
+
+/// Compares what the parent says with what is.
+async fn judge(snapshot: &Snapshot, resolver: &Resolver, top: &Name, told: &Delegation) -> Result<String, Trouble> {
+    let (zone, parent) = (shown(top), shown(&told.parent));
     let ours = snapshot.zones.get(top.borrow()).map(|zone| own::name_servers(zone)).unwrap_or_default();
     if told.hosts.is_empty() {
         return Err(Trouble::preflight(
-            format!("the servers of {} do not know {top}: it is not delegated to anybody", told.parent),
-            format!("at the registrar of {top}, enter its name servers: {}", list(&ours)),
+            format!("the servers of {parent} do not know {zone}: it is not delegated to anybody"),
+            format!("at the registrar of {zone}, enter its name servers: {}", list(&ours)),
         ));
     }
-    let mut lame = Vec::new();
-    let mut good = 0;
+    let (mut good, mut strangers, mut lame) = (0, Vec::new(), Vec::new());
     for host in told.hosts.iter().take(SERVERS_MAX) {
-        match standing(snapshot, resolver, &top, host, &told.glue, &ours).await {
+        match standing(snapshot, resolver, top, host, &told.glue, &ours).await {
             Standing::Ours | Standing::Follows => good += 1,
-            Standing::Lame(reason) => lame.push(format!("{host} ({reason})")),
-            Standing::Stranger => {
-                return Err(Trouble::preflight(
-                    format!(
-                        "{} also delegates {top} to {host}, which answers for it but is none of its name servers ({})",
-                        told.parent,
-                        list(&ours)
-                    ),
-                    format!(
-                        "at the registrar, take {host} out of the name servers of {top}; or make it follow this server and name it in the zone"
-                    ),
-                ));
-            }
+            Standing::Stranger => strangers.push(host.clone()),
+            Standing::Lame(reason) => lame.push(format!("{} ({reason})", shown(host))),
         }
     }
-    if good == 0 {
-        return Err(Trouble::preflight(
+    let (hosts, lame) = (list(&told.hosts), lame.join(", "));
+    match (good, strangers.is_empty(), lame.is_empty()) {
+        (0, _, no_reason) => Err(Trouble::preflight(
             format!(
-                "{} delegates {top} to {}, and none of them is this server or follows it: {}",
-                told.parent,
-                list(&told.hosts),
-                lame.join(", ")
+                "{parent} delegates {zone} to {hosts}, and none of them is this server or follows it{}{lame}",
+                if no_reason { "" } else { ": " }
             ),
+            format!("at the registrar, enter the name servers of {zone} as the zone has them: {}", list(&ours)),
+        )),
+        (_, false, _) => Err(Trouble::preflight(
             format!(
-                "at the registrar, enter the name servers of {top} as the zone has them: {}; and see that port 53 is open",
-                list(&ours)
+                "{parent} also delegates {zone} to {}, which answers for it but does not follow this server",
+                list(&strangers)
             ),
-        ));
+            format!("at the registrar, let the name servers of {zone} be those of the zone: {}", list(&ours)),
+        )),
+        (_, true, true) => Ok(format!("{parent} delegates {zone} to {hosts}")),
+        (_, true, false) => Ok(format!("{parent} delegates {zone} to {hosts}; without use: {lame}")),
     }
-    Ok(match lame.is_empty() {
-        true => format!("{} delegates {top} to {}", told.parent, list(&told.hosts)),
-        false => format!("{} delegates {top} to {}; without use: {}", told.parent, list(&told.hosts), lame.join(", ")),
-    })
 }
 
 /// The highest of our zones above this one, without a gap: what lies between is delegated by ourselves.
@@ -162,5 +157,5 @@ async fn standing(
 }
 
 fn list(hosts: &[Name]) -> String {
-    hosts.iter().map(|host| host.to_string().trim_end_matches('.').to_owned()).collect::<Vec<_>>().join(", ")
+    hosts.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

@@ -130,6 +130,7 @@ struct Operation {
 }
 
 const NEW_ZONE: &str = r#"{"name_servers": ["ns.example.net"]}"#;
+const NAMES: &str = r#"{"names": ["www.home.example"]}"#;
 const VALUES: &str = r#"{"values": ["x"]}"#;
 const CHANGES: &str = r#"{"changes": [{"action": "put", "name": "_acme-challenge", "type": "TXT", "values": ["x"]},
     {"action": "put", "name": "www", "type": "A", "values": ["192.0.2.9"]}]}"#;
@@ -142,6 +143,7 @@ fn operations() -> Vec<Operation> {
     use Rights::{Admin, Read, Write};
     let none = ("", "");
     let (zone, names, whole) = (["zones", "", ""], ["zones", "names", ""], ["zones", "names", "types"]);
+    let free = ["", "", ""];
     let set = "/v1/zones/{zone}/records/{name}/{type}";
     let acme = "/v1/zones/home.example/records/_acme-challenge/TXT?dry_run=1";
     let www = "/v1/zones/home.example/records/www/TXT?dry_run=1";
@@ -212,6 +214,36 @@ fn operations() -> Vec<Operation> {
         operation("GET", "/v1/status", "/v1/status", none, Read, ["", "", ""]),
         operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
+        operation("GET", "/v1/certificates", "/v1/certificates", none, Read, free),
+        operation("POST", "/v1/certificates", "/v1/certificates", (JSON, NAMES), Write, whole),
+        operation("GET", "/v1/certificates/{name}", "/v1/certificates/www.home.example", none, Read, whole),
+        operation("GET", "/v1/certificates/{name}/chain", "/v1/certificates/none.example/chain", none, Read, free),
+        operation(
+            "GET",
+            "/v1/certificates/{name}/key",
+            "/v1/certificates/none.example/key",
+            none,
+            Admin,
+            ["rights"; 3],
+        ),
+        operation("DELETE", "/v1/certificates/{name}", "/v1/certificates/none.example", none, Write, free),
+        operation(
+            "POST",
+            "/v1/certificates/{name}/renewal",
+            "/v1/certificates/www.home.example/renewal",
+            none,
+            Write,
+            whole,
+        ),
+        operation(
+            "POST",
+            "/v1/certificate-imports",
+            "/v1/certificate-imports",
+            (JSON, r#"{"chain": "", "key": ""}"#),
+            Write,
+            free, // for which names, only the certificate says
+        ),
+        operation("GET", "/v1/authority", "/v1/authority", none, Read, free),
         operation("GET", "/v1/tokens", "/v1/tokens", none, Admin, ["rights"; 3]),
         operation(
             "POST",

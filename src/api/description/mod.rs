@@ -44,6 +44,7 @@ mod tests;
         (name = "Zones", description = "Zones come whole: made of their name servers or imported as a file, exported, deleted."),
         (name = "Records", description = "Single record sets, and many as one change. When an answer leaves, DNS gives it too."),
         (name = "History", description = "Who changed what and when, and taking it back."),
+        (name = "Certificates", description = "What HTTPS is served with: how it stands and why, renewed, brought, handed out."),
         (name = "Tokens", description = "Who else may do what: created, listed, revoked. Their limits are told in docs/tokens.md."),
         (name = "Server", description = "What the server does, backups, and this description."),
     ),

@@ -96,7 +96,7 @@ fn only_these_need_no_token() {
         open.extend(members(methods).filter(|(_, one)| one["security"].is_array()).map(|(method, _)| (method, path)));
     }
     assert_eq!(document["security"], serde_json::json!([{"token": []}]));
-    assert_eq!(open, [("get", "/v1/openapi.json")]);
+    assert_eq!(open, [("get", "/livez"), ("get", "/readyz"), ("get", "/v1/openapi.json")]);
 }
 
 #[test]

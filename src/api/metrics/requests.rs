@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::page::{Page, family};
-use crate::api::stats::{CLASSES, DURATION, Stats};
+use crate::api::stats::{CLASSES, DENIALS, DURATION, Stats};
 
 /// Writes them.
 pub(super) fn write(page: &mut Page<'_>, stats: &Stats) -> fmt::Result {
@@ -21,6 +21,14 @@ pub(super) fn write(page: &mut Page<'_>, stats: &Stats) -> fmt::Result {
             let told = CLASSES.into_iter().zip(served.classes).filter(|(_, count)| *count > 0);
             told.map(move |(class, count)| ([("route", route.as_str()), ("method", method), ("status", class)], count))
         }),
+    )?;
+    page.counters(
+        family(
+            "freehold_api_denials",
+            "Requests that were denied: without a good token (401), with one that does not reach so far (403), after too \
+             many wrong ones (429). Pages of other sites that tried are among the 403.",
+        ),
+        DENIALS.into_iter().zip(stats.denials()).map(|((_, status), count)| ([("status", status)], count)),
     )?;
     page.histograms(
         family("freehold_api_request_duration", "Time from a request's head to the beginning of its answer.").seconds(),

@@ -19,7 +19,7 @@ mod tests;
 use super::auth::Allowed;
 use super::change;
 use super::extract::{Body, DryRun, NoQuery, Queries, SetPath, ZoneName};
-use super::problem::{BadValues, NoSuchRecord, NoSuchZone, ProblemType, Stale, ZoneRule};
+use super::problem::{BadValues, NameTaken, NoSuchRecord, NoSuchZone, OwnedByRoute, ProblemType, Stale, ZoneRule};
 use super::tag::{self, Conditions, Known};
 use super::types::{Action, Patch, PatchStep, RecordList, RecordSet, SetBody, ZoneChange};
 use super::{Problem, blocking};
@@ -68,7 +68,7 @@ pub(super) async fn list(
     params(ZoneName, DryRun, Conditions), request_body = Patch,
     responses(
         (status = 200, description = "All are made, and DNS answers them.", body = ZoneChange, headers(("ETag"))),
-        NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
+        NoSuchZone, NoSuchRecord, ZoneRule, OwnedByRoute, NameTaken, Stale, BadValues))]
 pub(super) async fn patch(
     allowed: Allowed,
     ZoneName(apex): ZoneName,
@@ -110,7 +110,7 @@ pub(super) async fn get(
     responses(
         (status = 200, description = "The set is this, or would be after a dry run.", body = ZoneChange, headers(("ETag"))),
         (status = 201, description = "There was none, and now it is there.", body = ZoneChange, headers(("ETag"))),
-        NoSuchZone, ZoneRule, Stale, BadValues))]
+        NoSuchZone, ZoneRule, OwnedByRoute, NameTaken, Stale, BadValues))]
 pub(super) async fn put(
     allowed: Allowed,
     path: SetPath,
@@ -130,7 +130,7 @@ pub(super) async fn put(
     responses(
         (status = 200, description = "The values are in the set, or would be after a dry run.", body = ZoneChange, headers(("ETag"))),
         (status = 201, description = "There was no set, and now it is there.", body = ZoneChange, headers(("ETag"))),
-        NoSuchZone, ZoneRule, Stale, BadValues))]
+        NoSuchZone, ZoneRule, OwnedByRoute, NameTaken, Stale, BadValues))]
 pub(super) async fn post(
     allowed: Allowed,
     path: SetPath,
@@ -148,7 +148,7 @@ pub(super) async fn post(
     params(SetPath, DeleteQuery, Conditions),
     responses(
         (status = 200, description = "They are gone; the tag is that of what is left.", body = ZoneChange, headers(("ETag"))),
-        NoSuchZone, NoSuchRecord, ZoneRule, Stale, BadValues))]
+        NoSuchZone, NoSuchRecord, ZoneRule, OwnedByRoute, NameTaken, Stale, BadValues))]
 pub(super) async fn delete(
     allowed: Allowed,
     path: SetPath,

@@ -21,7 +21,7 @@ use crate::api::extract::{self, Body, NoQuery};
 use crate::api::first_token::new_secret;
 use crate::api::once::IdempotencyKey;
 use crate::api::problem::{BadValues, Exists, InProgress, KeyReused, NoSuchToken, TooManyTokens};
-use crate::api::types::plain;
+use crate::api::types::{maybe_whole, plain};
 use crate::api::uses::Uses;
 use crate::api::{Admin, Problem, ZoneFault, change};
 use crate::limits::{TOKEN_LIFETIME_MAX, TOKENS_MAX};
@@ -124,7 +124,7 @@ pub struct NewToken {
     #[schema(min_items = 1, max_items = 256, examples("192.0.2.0/24"))]
     pub networks: Option<Vec<String>>,
     /// After how many seconds it ends; without, never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "maybe_whole")]
     #[schema(minimum = 1, maximum = 2_147_483_647, examples(7_776_000))]
     pub expires_after_seconds: Option<u64>,
 }

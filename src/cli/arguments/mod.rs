@@ -227,6 +227,12 @@ pub struct Serve {
     /// Be reached by programs here instead of where the settings say; may be given several times; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub admin_listen: Vec<SocketAddr>,
+    /// Serve plain HTTP here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http_listen: Vec<SocketAddr>,
+    /// Serve HTTPS here instead of where the settings say; may be given several times; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub https_listen: Vec<SocketAddr>,
 }
 
 /// How much of the past to show.

@@ -64,6 +64,15 @@ impl Remote {
         writeln!(io::stderr(), "warning: others than you may read the token in {path}\n = cure: chmod 600 {path}")
     }
 
+    /// What answers there does not speak HTTP.
+    pub(super) fn no_http(&self) -> Stop {
+        let cure = match self.url.secure {
+            true => "is it Freehold that listens there?".to_owned(),
+            false => format!("was {} meant?", self.url.to_string().replacen("http", "https", 1)),
+        };
+        Stop::new(Exit::Unreachable, format!("cannot reach {self}: what answers there is not HTTP"), cure)
+    }
+
     /// Addresses a question to this server.
     pub(super) fn sign(&self, question: &mut Question) {
         question.headers_mut().insert(HOST, self.url.host_header());

@@ -7,7 +7,7 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -17,9 +17,11 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 mod fault;
 
 use super::logging;
+use crate::acme;
 use crate::api;
 use crate::api::system_reason;
 use crate::dns;
+use crate::edge;
 use crate::store;
 use crate::zone::Fault;
 use crate::zone::text::{self, Source};
@@ -32,6 +34,9 @@ const DATA_VARIABLE: &str = "FREEHOLD_DATA";
 const DEVELOPMENT_DATA: &str = "./freehold-data";
 /// The DNS port of development mode: nobody needs rights for it.
 const DEVELOPMENT_PORT: u16 = 5300;
+/// Its ports of HTTP and HTTPS.
+const DEVELOPMENT_HTTP_PORT: u16 = 8080;
+const DEVELOPMENT_HTTPS_PORT: u16 = 8443;
 
 /// What to do about a settings file that cannot be read.
 const FILE_CURES: [(io::ErrorKind, &str); 3] = [
@@ -49,6 +54,10 @@ pub struct Settings {
     pub dns: dns::Settings,
     /// `[admin]`
     pub admin: api::Settings,
+    /// `[edge]`; without this section there is none.
+    pub edge: Option<edge::Settings>,
+    /// `[acme]`
+    pub acme: acme::Settings,
     /// `[log]`
     pub log: logging::Settings,
 }
@@ -74,6 +83,10 @@ pub struct Chosen {
     pub listen: Vec<SocketAddr>,
     /// `--admin-listen`
     pub admin: Vec<SocketAddr>,
+    /// `--http-listen`
+    pub http: Vec<SocketAddr>,
+    /// `--https-listen`
+    pub https: Vec<SocketAddr>,
 }
 
 /// Settings that are no good: a text to show as it is.
@@ -102,7 +115,19 @@ pub fn load(chosen: &Chosen) -> Result<Loaded, Bad> {
     if !chosen.admin.is_empty() {
         settings.admin.listen = Some(chosen.admin.iter().copied().map(api::Listen).collect());
     }
+    for (chosen, is_secure) in [(&chosen.http, false), (&chosen.https, true)] {
+        if !chosen.is_empty() {
+            let listen = chosen.iter().map(|address| edge::settings::Listen(address.ip(), Some(address.port())));
+            let edge = settings.edge.get_or_insert_with(nowhere);
+            *(if is_secure { &mut edge.listen_https } else { &mut edge.listen_http }) = listen.collect();
+        }
+    }
     Ok(Loaded { settings, file, table })
+}
+
+/// An edge for what the command line alone names.
+fn nowhere() -> edge::Settings {
+    edge::Settings { listen_http: Vec::new(), listen_https: Vec::new(), ..edge::Settings::default() }
 }
 
 fn find(config: Option<&Path>) -> Option<PathBuf> {
@@ -118,6 +143,10 @@ fn development() -> Settings {
     let ipv6 = has_ipv6.then(|| SocketAddr::from((Ipv6Addr::LOCALHOST, DEVELOPMENT_PORT)));
     let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, DEVELOPMENT_PORT));
     settings.dns.listen = [Some(ipv4), ipv6].into_iter().flatten().map(dns::settings::Listen).collect();
+    let addresses: Vec<IpAddr> = [Some(ipv4), ipv6].into_iter().flatten().map(|address| address.ip()).collect();
+    let at = |port| addresses.iter().map(|address| edge::settings::Listen(*address, Some(port))).collect();
+    let (listen_http, listen_https) = (at(DEVELOPMENT_HTTP_PORT), at(DEVELOPMENT_HTTPS_PORT));
+    settings.edge = Some(edge::Settings { listen_http, listen_https, addresses, ..edge::Settings::default() });
     settings
 }
 
@@ -147,6 +176,8 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
             "store" => section(value, &mut settings.store),
             "dns" => section(value, &mut settings.dns),
             "admin" => section(value, &mut settings.admin),
+            "edge" => section(value, settings.edge.get_or_insert_default()),
+            "acme" => section(value, &mut settings.acme),
             "log" => section(value, &mut settings.log),
             unknown => {
                 faults.push(fault::unknown_section(unknown, name.span(), text));
@@ -155,7 +186,8 @@ fn read(text: &str) -> Result<(Settings, toml::Table), Vec<Fault>> {
         };
         faults.extend(result.err().map(|error| fault::of(&error, text)));
     }
-    let unsound = [settings.dns.check(), settings.admin.check()].concat();
+    let edge = settings.edge.as_ref().map(edge::Settings::check).unwrap_or_default();
+    let unsound = [settings.dns.check(), settings.admin.check(), settings.acme.check(), edge].concat();
     faults.extend(unsound.iter().map(|line| fault::of_check(line, &root, text)));
     faults.sort_by_key(|fault| fault.place);
     if !faults.is_empty() {

@@ -113,20 +113,21 @@ struct Sections {
     store: store::Settings,
     dns: dns::Settings,
     admin: api::Settings,
+    acme: acme::Settings,
     log: logging::Settings,
 }
 
 impl Default for Sections {
     fn default() -> Self {
-        let Settings { store, dns, admin, log } = Settings::default();
-        Self { store, dns, admin, log }
+        let Settings { store, dns, admin, acme, log } = Settings::default();
+        Self { store, dns, admin, acme, log }
     }
 }
 
 #[test]
 fn the_manual_names_every_setting() {
     let manual = include_str!("../../../docs/settings.md");
-    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "log"] {
+    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "acme", "acme.limits", "log"] {
         assert!(manual.contains(&format!("`[{section}]`")), "docs/settings.md lacks [{section}]");
         let keys = keys(section);
         assert!(!keys.is_empty(), "{section}");

@@ -65,13 +65,19 @@ pub(in crate::edge) fn is_shown(path: &Path) -> bool {
     })
 }
 
+fn is_missing(fault: &io::Error) -> bool {
+    let kinds = [
+        io::ErrorKind::NotFound,
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::InvalidFilename,
+        io::ErrorKind::InvalidInput,
+    ];
+    kinds.contains(&fault.kind())
+}
+
 /// What a fault of the system is to whoever asked.
 pub(super) fn failure(fault: &io::Error) -> Failure {
-    match fault.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => Failure::FileMissing,
-        io::ErrorKind::InvalidInput => Failure::FileMissing,
-        _ => Failure::FileUnreadable(fault.to_string()),
-    }
+    if is_missing(fault) { Failure::FileMissing } else { Failure::FileUnreadable(fault.to_string()) }
 }
 
 impl Beneath {
@@ -81,14 +87,12 @@ impl Beneath {
 
     /// What there is at a path.
     pub(super) async fn kind(&self, path: &Path) -> Result<Kind, Failure> {
-        match self.clone().run(path, |beneath, path| Ok(beneath.open(path)?.metadata()?)).await {
+        match self.clone().run(path, |beneath, path| beneath.open(path)?.metadata()).await {
             Ok(there) if there.is_file() => Ok(Kind::File),
             Ok(there) if there.is_dir() => Ok(Kind::Folder),
             Ok(_) => Ok(Kind::Nothing),
-            Err(fault) => match failure(&fault) {
-                Failure::FileMissing => Ok(Kind::Nothing),
-                other => Err(other),
-            },
+            Err(fault) if is_missing(&fault) => Ok(Kind::Nothing),
+            Err(fault) => Err(failure(&fault)),
         }
     }
 
@@ -151,7 +155,7 @@ impl Beneath {
     }
 
     fn open_file(&self, path: &Path) -> io::Result<(StdFile, Metadata)> {
-        let file = self.open(path)?;
+        let file = self.open(path.strip_prefix(".").unwrap_or(path))?; // `ServeDir` puts it in front
         let metadata = file.metadata()?;
         if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
     }
@@ -193,7 +197,11 @@ impl File for Opened {
 }
 
 impl AsyncRead for Opened {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
@@ -230,7 +238,8 @@ mod tests {
         symlink("a.txt", at("site/inside")).unwrap();
         symlink("sub/../a.txt", at("site/winding")).unwrap();
         symlink("loop", at("site/loop")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, at("site/pipe"), rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("site/pipe"), rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
         folder
     }
 
@@ -240,15 +249,30 @@ mod tests {
         let beneath = Beneath::new(&folder.path().join("site"));
         let resolved = |path: &Path| -> io::Result<()> {
             let file = beneath.open_resolved(path)?;
-            if file.metadata()?.is_file() && is_shown(path) { io::Result::Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+            if file.metadata()?.is_file() && is_shown(path) {
+                io::Result::Ok(())
+            } else {
+                Err(io::ErrorKind::NotFound.into())
+            }
         };
         for name in ["a.txt", "inside", "winding", ".well-known/x"] {
             assert!(beneath.open_file(Path::new(name)).is_ok(), "{name}");
             assert!(resolved(Path::new(name)).is_ok(), "{name}");
         }
         for name in [
-            "absolute", "relative", "up/outside.txt", "../outside.txt", "/etc/passwd", ".env", "sub/.git/config", "pipe", "sub",
-            "", "loop", "none", "a.txt/x",
+            "absolute",
+            "relative",
+            "up/outside.txt",
+            "../outside.txt",
+            "/etc/passwd",
+            ".env",
+            "sub/.git/config",
+            "pipe",
+            "sub",
+            "",
+            "loop",
+            "none",
+            "a.txt/x",
         ] {
             assert!(beneath.open_file(Path::new(name)).is_err(), "{name}");
             assert!(resolved(Path::new(name)).is_err(), "{name}");

@@ -14,7 +14,8 @@ use std::rc::Rc;
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tower_http::services::ServeDir;
@@ -51,15 +52,14 @@ pub(super) async fn answer(
     }
     let beneath = Beneath::new(&folder.path);
     let rest = &request.uri().path()[rest..];
-    let shown = match choose(folder, &beneath, rest).await? {
-        Shown::Nothing => folder.fallback.as_ref().map_or(Shown::Nothing, |fallback| Shown::File(fallback.into())),
-        shown => shown,
-    };
-    match shown {
+    match choose(folder, &beneath, rest).await? {
         Shown::File(path) => show(request, &beneath, &path, exchange).await,
         Shown::List(path) => list(&beneath, &path, request.uri(), exchange).await,
         Shown::Slash => Ok(redirect::to_folder(request.uri())),
-        Shown::Nothing => Err(Failure::FileMissing),
+        Shown::Nothing => match &folder.fallback {
+            Some(fallback) => show(request, &beneath, Path::new(fallback), exchange).await,
+            None => Err(Failure::FileMissing),
+        },
     }
 }
 

@@ -59,9 +59,8 @@ impl AppTls {
             (false, false) => Some(&self.unchecked),
             (false, true) => Some(&self.unchecked_http1),
         };
-        let connector = connector.ok_or_else(|| {
-            io::Error::other("this machine trusts no authority: install the package ca-certificates")
-        })?;
+        let connector = connector
+            .ok_or_else(|| io::Error::other("this machine trusts no authority: install the package ca-certificates"))?;
         let name = match server {
             Server::Ip(address) => ServerName::from(*address),
             Server::Name(name) => ServerName::try_from(name.to_string())

@@ -90,7 +90,8 @@ impl Tls {
         let certificates = Arc::new(Certificates { snapshots });
         let tickets = Arc::new(Tickets::new(keys));
         let config = |resolver: Arc<dyn ResolvesServerCert>| {
-            let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+            let builder =
+                ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
             Ok::<_, rustls::Error>(builder?.with_no_client_auth().with_cert_resolver(resolver))
         };
         let mut usual = config(Arc::clone(&certificates) as _)?;

@@ -38,12 +38,17 @@ struct TicketKey {
 impl TicketKeys {
     /// These keys with a new one in front, if the newest is old enough to go or comes from the future.
     pub fn renewed(&self, now: u64) -> Option<Self> {
-        if self.0.first().is_some_and(|newest| newest.is_sound() && newest.made <= now && now - newest.made < KEY_SECONDS) {
+        if self
+            .0
+            .first()
+            .is_some_and(|newest| newest.is_sound() && newest.made <= now && now - newest.made < KEY_SECONDS)
+        {
             return None;
         }
         let mut octets = Zeroizing::new(vec![0; NAME_SIZE + SECRET_SIZE]);
         getrandom::fill(&mut octets).ok()?;
-        let sealed_in = |key: &&TicketKey| key.is_sound() && key.made <= now && now - key.made < KEYS_MAX as u64 * KEY_SECONDS;
+        let sealed_in =
+            |key: &&TicketKey| key.is_sound() && key.made <= now && now - key.made < KEYS_MAX as u64 * KEY_SECONDS;
         let older = self.0.iter().filter(sealed_in).take(KEYS_MAX - 1).cloned();
         Some(Self(std::iter::once(TicketKey { made: now, octets }).chain(older).collect()))
     }

@@ -34,10 +34,8 @@ impl Pool {
             Stream::Tcp(_) | Stream::Unix(_) => self.app.protocol == Protocol::H2c,
         };
         if http2 {
-            let (sender, connection) = http2_builder()
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(|_| Failure::AppGarbled)?;
+            let (sender, connection) =
+                http2_builder().handshake(TokioIo::new(stream)).await.map_err(|_| Failure::AppGarbled)?;
             spawn_local(connection);
             return Ok(Link::http2(sender, &Rc::default(), false));
         }
@@ -137,9 +135,12 @@ fn http2_builder() -> http2::Builder<LocalTasks> {
 
 /// What the kernel said, as whoever asked for the app's page should hear it.
 fn unreached(fault: &io::Error) -> Failure {
-    match fault.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Failure::AppRefused,
-        io::ErrorKind::TimedOut => Failure::AppConnectSlow,
-        _ => Failure::AppUnreachable(fault.to_string()),
+    let kind = fault.kind();
+    if [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound].contains(&kind) {
+        Failure::AppRefused
+    } else if kind == io::ErrorKind::TimedOut {
+        Failure::AppConnectSlow
+    } else {
+        Failure::AppUnreachable(fault.to_string())
     }
 }

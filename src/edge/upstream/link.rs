@@ -80,7 +80,9 @@ impl Link {
                 let answer = sender.try_send_request(request).await;
                 (answer, Home::Pool(sender, pool))
             }
-            Self::Http2 { mut sender, live, .. } => (sender.try_send_request(request).await, Home::Shared { _live: live }),
+            Self::Http2 { mut sender, live, .. } => {
+                (sender.try_send_request(request).await, Home::Shared { _live: live })
+            }
         };
         match answer {
             Ok(response) => Ok((response, home)),

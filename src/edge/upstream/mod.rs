@@ -59,6 +59,10 @@ pub(super) struct Pool {
     /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
     opening: Cell<bool>,
     opened: Notify,
+    /// Why none came of the last one.
+    missed: RefCell<Option<Failure>>,
+    /// Whether the app agreed to HTTP/2 when it was asked last; at first that is hoped for.
+    shares: Cell<bool>,
     addresses: RefCell<(Tick, Vec<SocketAddr>)>,
     down_until: Cell<Tick>,
     used: Cell<Tick>,
@@ -111,6 +115,8 @@ impl Apps {
                 shared: RefCell::default(),
                 opening: Cell::new(false),
                 opened: Notify::new(),
+                missed: RefCell::default(),
+                shares: Cell::new(true),
                 addresses: RefCell::default(),
                 down_until: Cell::new(0),
                 used: Cell::new(0),
@@ -151,15 +157,30 @@ impl Pool {
 
     /// A connection for one request. `fresh`: a new one. `once`: the request must not be sent twice.
     pub(super) async fn link(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Link, Failure> {
-        if self.app.protocol == Protocol::H2c || !self.shared.borrow().is_empty() {
-            return self.shared_link(fresh).await;
+        let may_share = match self.app.protocol {
+            Protocol::Http => false,
+            Protocol::H2c => true,
+            Protocol::Https | Protocol::HttpsUnchecked => self.shares.get(),
+        };
+        if may_share && let Some(link) = self.shared_link(fresh).await? {
+            return Ok(link);
         }
         if !fresh && let Some(link) = self.idle_link(once).await {
             return Ok(link);
         }
+        self.open_one().await
+    }
+
+    async fn open_one(self: &Rc<Self>) -> Result<Link, Failure> {
         match self.open().await? {
-            Link::Http2 { sender, .. } => Ok(self.share(sender)),
-            alone @ Link::Http1 { .. } => Ok(alone),
+            Link::Http2 { sender, .. } => {
+                self.shares.set(true);
+                Ok(self.share(sender))
+            }
+            alone @ Link::Http1 { .. } => {
+                self.shares.set(false);
+                Ok(alone)
+            }
         }
     }
 
@@ -179,21 +200,24 @@ impl Pool {
         }
     }
 
-    async fn shared_link(self: &Rc<Self>, mut fresh: bool) -> Result<Link, Failure> {
+    /// A place on an HTTP/2 connection; none if it turns out that the app speaks HTTP/1.1.
+    async fn shared_link(self: &Rc<Self>, mut fresh: bool) -> Result<Option<Link>, Failure> {
         loop {
             if !fresh && let Some(link) = self.least_busy() {
-                return Ok(link);
+                return Ok(Some(link));
             }
-            if !self.opening.replace(true) {
-                let opened = self.open().await;
-                self.opening.set(false);
-                self.opened.notify_waiters();
-                return match opened? {
-                    Link::Http2 { sender, .. } => Ok(self.share(sender)),
-                    alone @ Link::Http1 { .. } => Ok(alone),
-                };
+            if let Some(_opening) = Opening::begin(self) {
+                let opened = self.open_one().await;
+                self.missed.replace(opened.as_ref().err().cloned());
+                return opened.map(Some);
             }
             self.opened.notified().await;
+            if let Some(failure) = &*self.missed.borrow() {
+                return Err(failure.clone()); // what one met, all who waited for it need not meet again
+            }
+            if !self.shares.get() {
+                return Ok(None);
+            }
             fresh = false;
         }
     }
@@ -220,5 +244,21 @@ impl Pool {
         if idle.len() < self.settings.kept_max as usize {
             idle.push(Idle { sender, since: self.now.get() });
         }
+    }
+}
+
+/// While it exists, somebody opens a connection that others wait for. It may go at any moment, with its request.
+struct Opening<'p>(&'p Pool);
+
+impl<'p> Opening<'p> {
+    fn begin(pool: &'p Pool) -> Option<Self> {
+        (!pool.opening.replace(true)).then(|| Self(pool))
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.set(false);
+        self.0.opened.notify_waiters();
     }
 }

@@ -168,24 +168,24 @@ impl Past<'_> {
     fn how(&self, snapshot: &Snapshot) -> Result<How, CannotUndo> {
         let apex = &self.part.zone;
         match (self.part.shape, snapshot.zones.get(apex.borrow())) {
-            (Shape::Create, Some(zone)) => self.take_away(zone),
-            (Shape::Alter, Some(zone)) => self.put_back(zone),
+            (Shape::Create, Some(zone)) => self.take_away(zone, snapshot),
+            (Shape::Alter, Some(zone)) => self.put_back(zone, snapshot),
             (Shape::Delete, None) => self.bring_back(),
             (Shape::Create | Shape::Alter, None) => Err(self.since(Since::Gone(apex.clone()))),
             (Shape::Delete, Some(_)) => Err(self.since(Since::Back(apex.clone()))),
         }
     }
 
-    fn take_away(&self, zone: &Arc<Zone>) -> Result<How, CannotUndo> {
-        self.must_be_as_left(zone)?;
+    fn take_away(&self, zone: &Arc<Zone>, snapshot: &Snapshot) -> Result<How, CannotUndo> {
+        self.must_be_as_left(zone, snapshot)?;
         if self.part.count.added != zone.record_count() {
             return Err(self.since(Since::Grown(self.part.zone.clone())));
         }
         Ok(How::Whole { base: Some(zone.clone()), zone: None })
     }
 
-    fn put_back(&self, zone: &Arc<Zone>) -> Result<How, CannotUndo> {
-        self.must_be_as_left(zone)?;
+    fn put_back(&self, zone: &Arc<Zone>, snapshot: &Snapshot) -> Result<How, CannotUndo> {
+        self.must_be_as_left(zone, snapshot)?;
         if self.part.is_whole() {
             return Ok(How::Sets(self.part.sets.clone()));
         }
@@ -211,10 +211,12 @@ impl Past<'_> {
         merge.finish().map_err(|unfit| self.history.unreadable(&unfit.into()))
     }
 
-    fn must_be_as_left(&self, zone: &Zone) -> Result<(), CannotUndo> {
+    /// What belongs to a route follows from the routes and hinders nobody.
+    fn must_be_as_left(&self, zone: &Zone, snapshot: &Snapshot) -> Result<(), CannotUndo> {
         let mut changed = None;
         self.each_set(&mut |change| {
-            if changed.is_none() && !is_as_left(zone, &change) {
+            let is_derived = || snapshot.owner(change.name.borrow(), change.kind).is_some();
+            if changed.is_none() && !is_as_left(zone, &change) && !is_derived() {
                 changed = Some(Since::Set(change.name, change.kind));
             }
             Ok(())

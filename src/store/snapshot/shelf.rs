@@ -50,7 +50,7 @@ pub(super) trait Collection<V> {
     fn find(&self, key: &str) -> Option<&Arc<V>>;
     fn put(&mut self, value: Arc<V>);
     fn take(&mut self, key: &str);
-    /// In the order of their keys.
+    /// Always in the same order.
     fn each<'a>(&'a self) -> impl Iterator<Item = &'a Arc<V>>
     where
         V: 'a;

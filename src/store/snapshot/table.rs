@@ -12,6 +12,7 @@ use super::shelf::{Collection, ItemKey, Stored, decode, encode};
 use super::zones::Zones;
 use crate::access::{Scope, Token, Tokens};
 use crate::cert::{self, Account, Authority, ById, Certificate, Certificates, Story};
+use crate::route::{Route, Routes};
 use crate::store::addresses::EdgeAddresses;
 use crate::store::codec::Undecodable;
 
@@ -99,7 +100,7 @@ macro_rules! shelves {
                 }
             }
 
-            /// Everything on the shelves, shelf by shelf, in the order of the keys.
+            /// Everything on the shelves, shelf by shelf.
             pub fn items(&self) -> impl Iterator<Item = Item> {
                 std::iter::empty()$( .chain(Collection::each(&self.$field).cloned().map(Item::$shelf)) )*
             }
@@ -129,6 +130,8 @@ shelves! {
     2 Authority(Authority) as authority: Option<Arc<Authority>>,
     /// Certificates, with their keys.
     3 Certificate(Certificate) as certificates: Certificates,
+    /// Which host and path lead to which app.
+    4 Route(Route) as routes: Routes,
     /// Accounts with CAs.
     5 Account(Account) as accounts: ById<Account>,
     /// What was tried to get certificates.
@@ -260,6 +263,39 @@ impl Collection<Certificate> for Certificates {
     }
 }
 
+impl Stored for Route {
+    const WORD: &'static str = "route";
+
+    fn key(&self) -> Cow<'_, str> {
+        self.id().into()
+    }
+
+    fn line(&self) -> String {
+        self.target().to_string()
+    }
+}
+
+impl Collection<Route> for Routes {
+    fn find(&self, key: &str) -> Option<&Arc<Route>> {
+        self.get(key)
+    }
+
+    fn put(&mut self, value: Arc<Route>) {
+        self.insert(value);
+    }
+
+    fn take(&mut self, key: &str) {
+        self.remove(key);
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a Arc<Route>>
+    where
+        Route: 'a,
+    {
+        self.iter()
+    }
+}
+
 impl Stored for EdgeAddresses {
     const WORD: &'static str = "addresses";
     const INSTEAD_OF_UNDO: Option<&'static str> = Some("change the addresses in the settings file");
@@ -324,6 +360,7 @@ mod tests {
             (1, Shelf::Token),
             (2, Shelf::Authority),
             (3, Shelf::Certificate),
+            (4, Shelf::Route),
             (5, Shelf::Account),
             (6, Shelf::Story),
             (8, Shelf::Addresses),

@@ -1,0 +1,149 @@
+//! The edge of the running server: what it is started with, and its end.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::authority::{self, now};
+use super::demo::{self, Demo};
+use super::settings::Settings;
+use super::tickets::Tickets;
+use super::{Failure, demo::HOST};
+use crate::acme;
+use crate::api::system_reason;
+use crate::edge::{self, Sources};
+use crate::route::{Host, PathPrefix, Route, Target};
+use crate::store::{Actor, Change, EdgeAddresses, Item, Store};
+
+/// How long requests under way may take once the server stops.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The edge while it runs.
+pub(super) struct Edge {
+    edge: Arc<edge::Handle>,
+    tickets: JoinHandle<()>,
+    /// In development mode.
+    demo: Option<Demo>,
+}
+
+/// What the edge is made of, beside the settings.
+pub(super) struct Parts<'a> {
+    pub(super) store: &'a Arc<Store>,
+    /// What CAs are answered.
+    pub(super) answers: Arc<acme::Answers>,
+    pub(super) development: bool,
+    /// What systemd handed over.
+    pub(super) passed: Option<edge::Sockets>,
+}
+
+impl Edge {
+    /// Starts it, if the settings say so.
+    pub(super) async fn start(settings: &Settings, parts: Parts<'_>) -> Result<Option<Self>, Failure> {
+        let Parts { store, answers, development, passed } = parts;
+        let wanted = settings.edge.clone().or_else(|| passed.is_some().then(edge::Settings::default));
+        let Some(wanted) = wanted else { return Ok(None) };
+        let failure = |fault: edge::StartFault| {
+            let fault = fault.to_string();
+            let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct the section [edge]"));
+            Failure::new(message, cure)
+        };
+        let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
+        let directory = &settings.store.directory;
+        put_addresses(store, &wanted.addresses).await?;
+        let demo = if development { demo(store, directory).await } else { None };
+        authority::of(store, directory, now()).await?;
+        let tickets = Tickets::open(directory, now());
+        let (http, tls) = (Arc::clone(&answers), answers);
+        let sources = Sources {
+            snapshots: store.snapshots(),
+            challenge_answer: Arc::new(move |host, token| http.http(host, token)),
+            challenge_certificate: Arc::new(move |name| tls.tls(name)),
+            ticket_keys: tickets.keys(),
+        };
+        let edge = Arc::new(edge::start(sockets, &wanted, sources).map_err(failure)?);
+        let tickets = tokio::spawn(tickets.keep_fresh(Arc::downgrade(&edge), now));
+        Ok(Some(Self { edge, tickets, demo }))
+    }
+
+    /// The addresses of HTTPS.
+    pub(super) fn https(&self) -> &[SocketAddr] {
+        self.edge.https_addresses()
+    }
+
+    /// The addresses of plain HTTP.
+    pub(super) fn http(&self) -> &[SocketAddr] {
+        self.edge.http_addresses()
+    }
+
+    /// A command that visits the demo app as a stranger would: by our DNS, and trusting nobody but our own CA.
+    pub(super) fn visit(&self, dns: SocketAddr, data: &Path) -> Option<String> {
+        let (port, root) = (self.https().first()?.port(), authority::root(data));
+        let (server, dns_port) = (dns.ip(), dns.port());
+        self.demo.as_ref().map(|_| {
+            format!(
+                "curl --cacert {} --resolve {HOST}:{port}:$(dig +short @{server} -p {dns_port} {HOST}) https://{HOST}:{port}/",
+                root.display()
+            )
+        })
+    }
+
+    /// Lets requests under way finish, for a while.
+    pub(super) async fn stop(self) {
+        let Self { edge, tickets, demo } = self;
+        tickets.abort();
+        // The task of the tickets only holds it weakly.
+        if let Some(edge) = Arc::into_inner(edge)
+            && spawn_blocking(move || edge.stop(STOP_TIME_MAX)).await.is_err()
+        {
+            tracing::error!("stopping the edge broke off");
+        }
+        drop(demo); // behind the edge, whose last requests may be for it
+    }
+}
+
+/// The public addresses, which the records of routes are made of, are as the settings say.
+async fn put_addresses(store: &Store, addresses: &[IpAddr]) -> Result<(), Failure> {
+    let ipv4 =
+        addresses.iter().filter_map(|address| if let IpAddr::V4(address) = address { Some(*address) } else { None });
+    let ipv6 =
+        addresses.iter().filter_map(|address| if let IpAddr::V6(address) = address { Some(*address) } else { None });
+    let wanted = EdgeAddresses::new(ipv4, ipv6);
+    let now = store.snapshot().addresses.clone();
+    if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
+        return Ok(());
+    }
+    let change = Change::PutItem(Item::Addresses(Arc::new(wanted)));
+    store
+        .commit(change, Actor::new("settings", ""))
+        .await
+        .map(drop)
+        .map_err(|refused| Failure::line(&format!("the addresses of the edge are not taken: {refused}")))
+}
+
+/// The demo app behind its route, unless the developer has made one of that name. Without it everything else works.
+async fn demo(store: &Store, directory: &Path) -> Option<Demo> {
+    let told = |reason: String| tracing::warn!(reason, "there is no demo app");
+    let demo = Demo::start(directory).map_err(|fault| told(system_reason(&fault))).ok()?;
+    let route = route(&demo.target()).map_err(|fault| told(fault.to_string())).ok()?;
+    let ours = |route: &Route| format!("{:?}", route.target()).contains(demo::SOCKET);
+    match store.snapshot().routes.get(route.id()) {
+        Some(theirs) if !ours(theirs) => return None,
+        Some(same) if **same == route => return Some(demo),
+        Some(_) | None => (),
+    }
+    let change = Change::PutItem(Item::Route(Arc::new(route)));
+    match store.commit(change, Actor::new("development", "")).await {
+        Ok(_) => Some(demo),
+        Err(refused) => {
+            told(refused.to_string());
+            None
+        }
+    }
+}
+
+fn route(target: &str) -> Result<Route, crate::route::Fault> {
+    Route::new(Host::parse(HOST)?, PathPrefix::root(), Target::parse(target)?)
+}

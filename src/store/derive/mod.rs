@@ -1,0 +1,270 @@
+//! Routes and the edge's addresses → the record sets that they own in our zones.
+//!
+//! A route owns the addresses of its host: as long as there is one, the host's A and AAAA sets are those of this edge and
+//! nothing else. They are derived in the very change that moves anything they follow from (a route, an address, a zone that
+//! comes or goes, a delegation), so no state ever holds them wrong, and the serial of a zone moves once. Everything here is a
+//! function of two states: what was there before the change, and what has become of it so far.
+//!
+//! Which sets are derived is not marked anywhere: at the host of a route all addresses are, because others are refused
+//! ([`Applied::must_not_be_owned`]). So nothing can be left behind, and a later version may derive other sets from the same
+//! routes. Rejected: a mark in each node (one more thing to be kept in step, in the journal too), and answering from the
+//! routes without records (transfers, exports and DNSSEC would not know).
+//!
+//! Where the edge knows no address of its own, routes own nothing: then people say by hand where a host is.
+
+use std::sync::Arc;
+
+use super::apply::{Applied, Touched, ZonePart, sort};
+use super::fault::Refused;
+use super::snapshot::{ItemKey, Shelf, Snapshot, Zones};
+use crate::route::{Route, Routes};
+use crate::wire::{Kind, Name, NameRef};
+use crate::zone::{Edit, Fault, Node, SetData, SetEdit, Zone};
+
+/// Seconds that resolvers may keep a derived address: short, so that a new address of the edge is soon everybody's.
+const TTL: u32 = 300;
+/// The types of the sets that a route owns.
+const OWNED: [Kind; 2] = [Kind::A, Kind::AAAA];
+
+// ----- What is owned ----------------------------------------------------------------------------------------
+
+impl Snapshot {
+    /// The route that owns the set of this type at a name; of several with that host, the one with the shortest path.
+    pub fn owner(&self, name: NameRef<'_>, kind: Kind) -> Option<&Arc<Route>> {
+        if OWNED.contains(&kind) { self.owner_of_addresses(name) } else { None }
+    }
+
+    fn owner_of_addresses(&self, name: NameRef<'_>) -> Option<&Arc<Route>> {
+        if self.routes.is_empty() || self.addresses.as_ref().is_none_or(|addresses| addresses.is_empty()) {
+            return None;
+        }
+        let owner = self.routes.of_name(&host(name)).last()?;
+        home(&self.zones, name).is_some().then_some(owner)
+    }
+
+    /// What a route's host shall have.
+    fn derived(&self, kind: Kind) -> Option<SetData> {
+        let addresses = self.addresses.as_ref()?;
+        let rdatas: Vec<Box<[u8]>> = match kind {
+            Kind::A => addresses.ipv4().iter().map(|address| address.octets().into()).collect(),
+            _ => addresses.ipv6().iter().map(|address| address.octets().into()).collect(),
+        };
+        (!rdatas.is_empty()).then(|| SetData::new(kind, TTL, rdatas))
+    }
+}
+
+/// A name as routes write hosts.
+fn host(name: NameRef<'_>) -> String {
+    let mut host = name.to_string();
+    host.make_ascii_lowercase();
+    host.truncate(host.trim_end_matches('.').len());
+    host
+}
+
+/// The hosts that have routes, each once, in no order.
+fn hosts(routes: &Routes) -> impl Iterator<Item = Name> {
+    let mut last: Option<&Arc<Route>> = None;
+    let others = routes.iter().filter(move |route| last.replace(route).is_none_or(|last| last.host() != route.host()));
+    others.filter_map(|route| name_of(route.host().as_str()))
+}
+
+/// Every host is a name.
+fn name_of(host: &str) -> Option<Name> {
+    host.parse().ok()
+}
+
+/// The zone that answers for a name; none if it is not ours, or has been delegated.
+fn home<'z>(zones: &'z Zones, name: NameRef<'_>) -> Option<&'z Arc<Zone>> {
+    let zone = closest(zones, name)?;
+    (!is_delegated(zone, name)).then_some(zone)
+}
+
+fn closest<'z>(zones: &'z Zones, name: NameRef<'_>) -> Option<&'z Arc<Zone>> {
+    let mut at = Some(name);
+    while let Some(name) = at {
+        if let Some(zone) = zones.get(name) {
+            return Some(zone);
+        }
+        at = name.parent();
+    }
+    None
+}
+
+/// Whether the name lies at or below a delegation of the zone.
+fn is_delegated(zone: &Zone, name: NameRef<'_>) -> bool {
+    let mut at = Some(name).filter(|name| *name != zone.apex());
+    while let Some(name) = at {
+        if zone.node(name).is_some_and(Node::has_ns) {
+            return true;
+        }
+        at = name.parent().filter(|name| *name != zone.apex());
+    }
+    false
+}
+
+fn set(zone: &Zone, name: NameRef<'_>, kind: Kind) -> Option<SetData> {
+    Some(zone.node(name)?.set(kind)?.to_data())
+}
+
+// ----- By hand ----------------------------------------------------------------------------------------------
+
+impl Applied {
+    /// Refuses an edit that somebody makes of what belongs to a route. One that changes nothing is let through.
+    pub(super) fn must_not_be_owned(&self, zone: &Zone, edit: &Edit) -> Result<(), Refused> {
+        if self.state.routes.is_empty() {
+            return Ok(());
+        }
+        for SetEdit { name, kind, after } in &edit.sets {
+            let name = name.borrow().to_lower();
+            if !OWNED.contains(kind) && *kind != Kind::CNAME || set(zone, name.borrow(), *kind) == *after {
+                continue;
+            }
+            if let Some(route) = self.state.owner_of_addresses(name.borrow()) {
+                return Err(Refused::Owned { name, kind: *kind, route: route.id().to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// A zone that somebody gives as a whole, with what belongs to routes put in. Where it says otherwise there is a
+    /// warning, for a zone file may well be kept elsewhere by somebody who knows nothing of routes.
+    pub(super) fn complete(&mut self, zone: &Arc<Zone>) -> Result<Arc<Zone>, Refused> {
+        let mut edit = Edit::default();
+        if self.state.routes.is_empty() || self.state.addresses.as_ref().is_none_or(|addresses| addresses.is_empty()) {
+            return Ok(zone.clone());
+        }
+        for name in hosts(&self.state.routes).filter(|name| name.borrow().is_within(zone.apex())) {
+            let is_deeper = closest(&self.state.zones, name.borrow())
+                .is_some_and(|other| other.apex() != zone.apex() && other.apex().is_within(zone.apex()));
+            if is_deeper || is_delegated(zone, name.borrow()) {
+                continue;
+            }
+            let Some(route) = self.state.routes.of_name(&host(name.borrow())).last() else { continue };
+            if set(zone, name.borrow(), Kind::CNAME).is_some() {
+                return Err(Refused::Taken { name, kind: Kind::CNAME, route: route.id().to_owned() });
+            }
+            for kind in OWNED {
+                let (found, after) = (set(zone, name.borrow(), kind), self.state.derived(kind));
+                if found.is_some() && found != after {
+                    self.warnings.push(kept(&name, kind, route));
+                }
+                if found != after {
+                    edit.sets.push(SetEdit { name: name.clone(), kind, after });
+                }
+            }
+            self.settled.push(name);
+        }
+        match edit.sets.is_empty() {
+            true => Ok(zone.clone()),
+            false => zone.edit(&edit).map(Arc::new).map_err(Refused::Unsound),
+        }
+    }
+}
+
+fn kept(name: &Name, kind: Kind, route: &Route) -> Fault {
+    let host = host(name.borrow());
+    Fault::warning(
+        None,
+        format!("the {kind} records of {host} belong to the route {}, which has put in its own", route.id()),
+        "leave them out of the file, or delete the route",
+    )
+}
+
+// ----- In step ----------------------------------------------------------------------------------------------
+
+impl Applied {
+    /// Brings what belongs to routes in step with what the change has done to `before`.
+    pub(super) fn derive(&mut self, before: &Snapshot) -> Result<(), Refused> {
+        if before.routes.is_empty() && self.state.routes.is_empty() {
+            return Ok(());
+        }
+        let mut edits: Vec<(Name, Edit)> = Vec::new();
+        for name in self.stirred(before) {
+            let old = before.owner_of_addresses(name.borrow()).and_then(|_| home(&before.zones, name.borrow()));
+            let route = self.state.owner_of_addresses(name.borrow());
+            let new = route.and_then(|_| home(&self.state.zones, name.borrow()));
+            let moved = |old: &&Arc<Zone>| new.is_none_or(|new| new.apex() != old.apex());
+            if let Some(old) = old.filter(moved) {
+                self.give_back(old, &name, &mut edits);
+            }
+            if let (Some(route), Some(zone)) = (route, new) {
+                let was_ours = old.is_some_and(|old| old.apex() == zone.apex()) || self.settled.contains(&name);
+                if !was_ours {
+                    must_be_free(zone, &name, route)?;
+                }
+                let put = |kind| SetEdit { name: name.clone(), kind, after: self.state.derived(kind) };
+                note(&mut edits, zone, OWNED.map(put));
+            }
+        }
+        edits.iter().try_for_each(|(apex, edit)| self.edit_unasked(apex, edit))
+    }
+
+    /// What a route had in a zone goes, unless this very change has put something else there.
+    fn give_back(&self, old: &Zone, name: &Name, edits: &mut Vec<(Name, Edit)>) {
+        let Some(zone) = self.state.zones.get(old.apex()) else { return };
+        let same = |kind: &Kind| set(zone, name.borrow(), *kind) == set(old, name.borrow(), *kind);
+        let gone = OWNED.into_iter().filter(same).map(|kind| SetEdit { name: name.clone(), kind, after: None });
+        note(edits, zone, gone);
+    }
+
+    /// The hosts for which something may have to be done.
+    fn stirred(&self, before: &Snapshot) -> Vec<Name> {
+        let mut names = Vec::new();
+        for part in self.items.iter().filter(|part| part.changed()) {
+            match &part.key {
+                ItemKey { shelf: Shelf::Route, key } => {
+                    names.extend(key.split_once('/').and_then(|(host, _)| name_of(host)));
+                }
+                ItemKey { shelf: Shelf::Addresses, .. } => {
+                    names.extend(hosts(&before.routes).chain(hosts(&self.state.routes)));
+                }
+                ItemKey { .. } => (),
+            }
+        }
+        for part in self.zones.iter().filter(|part| part.changed()) {
+            let below: Vec<_> = match &part.touched {
+                Touched::Whole => vec![part.apex.clone()],
+                Touched::Names(names) => names.iter().filter(|name| part.moves_delegation(name)).cloned().collect(),
+            };
+            if !below.is_empty() {
+                let is_below = |name: &Name| below.iter().any(|above| name.borrow().is_within(above.borrow()));
+                names.extend(hosts(&self.state.routes).filter(is_below));
+            }
+        }
+        sort(&mut names);
+        names
+    }
+}
+
+impl ZonePart {
+    /// Whether a delegation has come or gone at this name.
+    fn moves_delegation(&self, name: &Name) -> bool {
+        let has_ns = |zone: &Option<Arc<Zone>>| {
+            zone.as_ref().and_then(|zone| zone.node(name.borrow())).is_some_and(Node::has_ns)
+        };
+        *name != self.apex && has_ns(&self.before) != has_ns(&self.after)
+    }
+}
+
+/// What a route shall own must not be there by hand.
+fn must_be_free(zone: &Zone, name: &Name, route: &Route) -> Result<(), Refused> {
+    let kinds = OWNED.into_iter().chain([Kind::CNAME]);
+    match kinds.into_iter().find(|kind| set(zone, name.borrow(), *kind).is_some()) {
+        Some(kind) => Err(Refused::Taken { name: name.clone(), kind, route: route.id().to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Adds to the edit of a zone what is not so already.
+fn note(edits: &mut Vec<(Name, Edit)>, zone: &Zone, sets: impl IntoIterator<Item = SetEdit>) {
+    let sets = sets.into_iter().filter(|edit| set(zone, edit.name.borrow(), edit.kind) != edit.after);
+    for set in sets {
+        match edits.iter_mut().find(|(apex, _)| apex.borrow() == zone.apex()) {
+            Some((_, edit)) => edit.sets.push(set),
+            None => edits.push((zone.apex().to_name(), Edit { sets: vec![set] })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
