@@ -114,20 +114,21 @@ struct Sections {
     dns: dns::Settings,
     admin: api::Settings,
     acme: acme::Settings,
+    edge: edge::Settings,
     log: logging::Settings,
 }
 
 impl Default for Sections {
     fn default() -> Self {
-        let Settings { store, dns, admin, acme, log } = Settings::default();
-        Self { store, dns, admin, acme, log }
+        let Settings { store, dns, admin, acme, edge, log } = Settings::default();
+        Self { store, dns, admin, acme, edge: edge.unwrap_or_default(), log }
     }
 }
 
 #[test]
 fn the_manual_names_every_setting() {
     let manual = include_str!("../../../docs/settings.md");
-    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "acme", "acme.limits", "log"] {
+    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "acme", "acme.limits", "edge", "log"] {
         assert!(manual.contains(&format!("`[{section}]`")), "docs/settings.md lacks [{section}]");
         let keys = keys(section);
         assert!(!keys.is_empty(), "{section}");
