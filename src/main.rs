@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         chosen.https.clone_from(&serve.https_listen);
         return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
     }
-    cli::run(&command, &options, &|| find_place(&chosen))
+    cli::run(&command, &options, |options| find_place(&self::chosen(options)))
 }
 
 fn chosen(options: &cli::Options) -> daemon::Chosen {
@@ -30,6 +30,6 @@ fn chosen(options: &cli::Options) -> daemon::Chosen {
 }
 
 fn find_place(chosen: &daemon::Chosen) -> Result<cli::Place, String> {
-    let settings = daemon::load(chosen).map_err(|bad| bad.to_string())?.settings;
-    Ok(cli::Place::Local(cli::Local { store: settings.store, admin: settings.admin }))
+    let daemon::Loaded { settings, file, .. } = daemon::load(chosen).map_err(|bad| bad.to_string())?;
+    Ok(cli::Place::Local(cli::Local { store: settings.store, admin: settings.admin, file }))
 }

@@ -24,7 +24,7 @@ pub enum Caller {
 
 impl Caller {
     /// The user that this process runs as.
-    pub(super) fn here() -> Self {
+    pub fn here() -> Self {
         // /proc/self belongs to the process's user; asking the kernel directly would be an unsafe call.
         let user = fs::metadata("/proc/self").map(|this| std::os::unix::fs::MetadataExt::uid(&this));
         Self::Here(user.map_or_else(|_| "unknown".into(), user_name))
@@ -53,7 +53,7 @@ impl Caller {
     }
 
     /// Whom the journal names for a change.
-    pub(super) fn actor(&self) -> Actor {
+    pub fn actor(&self) -> Actor {
         let user = match self {
             Self::Here(user) | Self::Socket(user) => user.clone(),
             Self::Network { .. } => String::new(),

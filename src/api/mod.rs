@@ -53,7 +53,6 @@ use utoipa_axum::routes;
 use crate::dns;
 use crate::store::Store;
 use listen::guard;
-use stats::Stats;
 
 mod auth;
 mod backup;
@@ -114,6 +113,7 @@ use endpoint::{Endpoint, administering, open, reading, writing};
 use guesses::Guesses;
 use once::Answers;
 use problem::WrongMethod;
+use stats::Stats;
 use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
@@ -225,6 +225,7 @@ fn router(gate: Gate) -> Router {
     let (hosts, stats) = (gate.hosts(), gate.stats());
     let (router, _) = endpoints(Some(&gate)).split_for_parts();
     router
+        // Pages for people, with nothing of the store in them: they need no token.
         .route("/", get(page::root))
         .route("/v1", get(page::root))
         .route("/v1/", get(page::get))

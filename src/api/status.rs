@@ -11,6 +11,8 @@ use super::{Admin, Problem, blocking};
 use crate::access::Object;
 
 /// Read what the server does
+///
+/// With a token that is limited to zones, only those are counted.
 #[utoipa::path(get, path = "/v1/status", tag = "Server", operation_id = "getStatus",
     responses((status = 200, description = "What it serves, where and since when; what it has saved, and what it needs.", body = Status)))]
 pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Json<Status>, Problem> {
@@ -20,9 +22,9 @@ pub(super) async fn get(allowed: Allowed, _: NoQuery) -> Result<Json<Status>, Pr
 
 fn status(admin: &Admin, allowed: &Allowed) -> Status {
     let (snapshot, store) = (admin.store.snapshot(), admin.store.report());
-    let shown = || snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
     let dns = admin.live.as_ref().map(|live| live.dns.report()).unwrap_or_default();
     let saved = |revision, time| Saved { revision, time: moment(time) };
+    let shown = || snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
     Status {
         version: env!("CARGO_PKG_VERSION").into(),
         revision: snapshot.revision,

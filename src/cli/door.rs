@@ -51,6 +51,8 @@ pub struct Local {
     pub store: store::Settings,
     /// The admin API.
     pub admin: api::Settings,
+    /// The settings file, if there is one.
+    pub file: Option<PathBuf>,
 }
 
 impl Place {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod arguments;
 mod backup;
+mod cert;
 mod change;
 mod check;
 mod complete;
@@ -15,6 +16,7 @@ mod door;
 mod edit;
 mod history;
 mod import;
+mod init;
 mod manual;
 mod read;
 mod record;
@@ -23,10 +25,12 @@ mod save;
 mod status;
 mod stop;
 mod terminal;
+mod token;
 mod zone_file;
 
 pub use arguments::{
-    Arguments, Color, Command, Options, Output, Owner, Past, Record, Records, Serve, Shell, Zone, ZoneFile, ZoneFiles,
+    Arguments, Cert, Color, Command, NewToken, Options, Output, Owner, Past, Record, Records, Serve, Shell, Token,
+    Zone, ZoneFile, ZoneFiles,
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};
@@ -39,10 +43,10 @@ use hyper::Method;
 use stop::{Exit, Stop};
 
 /// Finds out where the store and its server are, or says (already shown in full) why the settings are no good.
-pub type FindPlace<'a> = &'a dyn Fn() -> Result<Place, String>;
+type FindPlace<'a> = &'a dyn Fn() -> Result<Place, String>;
 
 /// Runs a command to its end.
-pub fn run(command: &Command, options: &Options, find_place: FindPlace<'_>) -> ExitCode {
+pub fn run(command: &Command, options: &Options, find_place: FindPlaceFor) -> ExitCode {
     match start(command, options, find_place) {
         Ok(exit) => exit.into(),
         Err(stop) => {
@@ -52,12 +56,12 @@ pub fn run(command: &Command, options: &Options, find_place: FindPlace<'_>) -> E
     }
 }
 
-fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Result<Exit, Stop> {
+fn start(command: &Command, options: &Options, find_place_for: FindPlaceFor) -> Result<Exit, Stop> {
     if let (Some(name), true) = (stays_here(command), options.server.is_some()) {
         return Err(door::stays_here(name, "and --server is said"));
     }
     let find_place: FindPlace<'_> = &|| {
-        let place = place(options, find_place)?;
+        let place = place(options, &|| find_place_for(options))?;
         if let Place::Remote(remote) = &place {
             let _ = remote.warn();
         }
@@ -67,6 +71,7 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         Command::Zone(Zone::Check(files)) => check::check(files, options),
         Command::Completions { shell } => complete::script(*shell),
         Command::Man { command, directory } => manual::man(command, directory.as_deref()),
+        Command::Init => init::init(options, find_place_for),
         Command::Serve(_) => Err(Stop::new(Exit::Usage, "serve is not a command of the client", "")),
         Command::Status => at_place(find_place, async |place| status::status(place, options).await),
         Command::Log(past) => at_place(find_place, async |place| history::list(place, None, past, options).await),
@@ -76,6 +81,8 @@ fn start(command: &Command, options: &Options, find_place: FindPlace<'_>) -> Res
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+        Command::Cert(command) => at_place(find_place, async |place| cert::cert(place, command, options).await),
+        Command::Token(command) => at_place(find_place, async |place| token(place, command, options).await),
     }
 }
 
@@ -92,18 +99,17 @@ fn place(options: &Options, here: FindPlace<'_>) -> Result<Place, String> {
 fn stays_here(command: &Command) -> Option<&'static str> {
     match command {
         Command::Serve(_) => Some("serve"),
+        Command::Init => Some("init"),
         Command::Restore { .. } => Some("restore"),
         Command::Zone(Zone::Check(_)) => Some("zone check"),
-        Command::Status | Command::Log(_) | Command::Backup { .. } | Command::Zone(_) | Command::Record(_) => None,
+        Command::Status | Command::Log(_) | Command::Backup { .. } => None,
+        Command::Zone(_) | Command::Record(_) | Command::Cert(_) | Command::Token(_) => None,
         Command::Completions { .. } | Command::Man { .. } => None,
     }
 }
 
 fn at_place(find_place: FindPlace<'_>, command: impl AsyncFnOnce(&Place) -> Result<Exit, Stop>) -> Result<Exit, Stop> {
-    let place = find_place().map_err(|shown| {
-        let _ = write!(io::stderr(), "{shown}");
-        Stop::told(Exit::Usage)
-    })?;
+    let place = find_place().map_err(|shown| Stop::shown(&shown))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(command(&place));
     // A question at the terminal may still wait for its answer.
@@ -144,6 +150,14 @@ async fn record(place: &Place, command: &Record, options: &Options) -> Result<Ex
             let doomed = record::Doomed { kind: *kind, values, dry_run: *dry_run };
             record::delete(place, owner, doomed, options).await
         }
+    }
+}
+
+async fn token(place: &Place, command: &Token, options: &Options) -> Result<Exit, Stop> {
+    match command {
+        Token::List => token::list(place, options).await,
+        Token::Create(new) => token::create(place, new, options).await,
+        Token::Revoke { token, yes } => token::revoke(place, token, *yes, options).await,
     }
 }
 

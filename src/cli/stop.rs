@@ -1,7 +1,7 @@
 //! Why a command ended early, and with which exit code.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -68,6 +68,12 @@ impl Stop {
     pub(super) fn line(exit: Exit, line: &str) -> Self {
         let (message, cure) = line.rsplit_once(": ").unwrap_or((line, ""));
         Self::new(exit, message, cure)
+    }
+
+    /// Bad settings, told in full by this text.
+    pub(super) fn shown(text: &str) -> Self {
+        let _ = write!(io::stderr(), "{text}");
+        Self::told(Exit::Usage)
     }
 
     /// The faults have been printed already.

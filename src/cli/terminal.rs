@@ -50,14 +50,19 @@ pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Asks, and reads the answer: what was typed, in lower case; nothing if the terminal is closed.
+/// Asks for yes or no and the like: what was typed, in lower case; nothing if the terminal is closed.
 pub(super) fn ask(question: &str) -> io::Result<String> {
+    Ok(ask_for(question)?.to_lowercase())
+}
+
+/// Asks, and reads the answer as it was typed; nothing if the terminal is closed.
+pub(super) fn ask_for(question: &str) -> io::Result<String> {
     write!(io::stderr(), "{question} ")?;
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer)? == 0 {
         writeln!(io::stderr())?;
     }
-    Ok(answer.trim().to_lowercase())
+    Ok(answer.trim().to_owned())
 }
 
 /// `1 name`, `2 names`.

@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use super::admin::Places;
 use super::edge::Edge;
 use super::{Failure, Hands};
-use crate::api::{ZoneSummary, plain};
+use crate::api::{FIRST_TOKEN_FILE, ZoneSummary, plain};
 use crate::store::{Actor, Change, Snapshot, Store};
 
 /// Where the sample zones are looked for.
 const ZONES: &str = "zones";
-/// The file with the first token, in the data directory.
-const TOKEN: &str = "admin.token";
 /// Zones that are shown at the start; the rest is counted.
 const ZONES_SHOWN_MAX: usize = 20;
 
@@ -87,7 +85,7 @@ pub(super) fn greet(
         writeln!(out, "Admin  {message}\n       = cure: {cure}")?;
     }
     writeln!(out, "Data   {}\n\nTry:", data.display())?;
-    let call = admin.urls.first().and_then(|url| call(url, &data.join(TOKEN)));
+    let call = admin.urls.first().and_then(|url| call(url, &data.join(FIRST_TOKEN_FILE)));
     let visit = web.edge.zip(addresses.first()).and_then(|(edge, dns)| edge.visit(*dns, data));
     for command in commands(snapshot, addresses).into_iter().chain(visit).chain(call) {
         writeln!(out, "  {command}")?;

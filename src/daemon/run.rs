@@ -15,9 +15,9 @@ use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
 use super::{Failure, Hands, descriptors, develop, secret, systemd};
 use crate::acme;
-use crate::api::system_reason;
+use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
-use crate::store::Store;
+use crate::store::{Actor, Store};
 
 /// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
@@ -133,6 +133,7 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
     let settings = settings.store.clone();
     let opened = spawn_blocking(move || {
         let store = Store::open(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
+        make_first_token(&store);
         if development {
             develop::import(&store, &hands).map_err(|fault| {
                 Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
@@ -141,6 +142,21 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
         Ok(Arc::new(store))
     });
     opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))
+}
+
+/// Makes the first token, and says where it is. A server without one is still reached over its socket.
+fn make_first_token(store: &Store) {
+    match api::first_token(store, Actor::new("server", "")) {
+        Ok(FirstToken::Made(file)) => {
+            tracing::info!(file = %file.display(), "the first token for the admin API is made; it may do everything");
+        }
+        Ok(FirstToken::InTheWay(file)) => {
+            let file = file.display();
+            tracing::warn!(%file, "there is no token, and none is made while this file is there: move it away");
+        }
+        Ok(FirstToken::Present(_)) => (),
+        Err(fault) => tracing::error!(fault = system_reason(&fault), "the first token cannot be made"),
+    }
 }
 
 fn start_dns(settings: &Settings, store: &Store, passed: Option<dns::Sockets>) -> Result<dns::Handle, Failure> {

@@ -33,7 +33,7 @@ pub(crate) fn play(name: &str) {
     let mut session = Session::read(&path);
     let ways: Vec<String> = session.head.iter().filter_map(|line| line.strip_prefix("#: ")).map(Into::into).collect();
     let update = std::env::var_os("UPDATE").is_some();
-    for way in if ways.is_empty() { vec!["without a server".to_owned()] } else { ways } {
+    for way in if ways.is_empty() { vec!["where none has run".to_owned()] } else { ways } {
         let wrong = session.play(&way, update);
         assert!(wrong.is_empty(), "{}, {way}:\n{}", session.path.display(), wrong.join("\n"));
     }
@@ -69,7 +69,12 @@ impl Session {
         let server = match way {
             "with a server" => Some(home.serve()),
             "over HTTPS" => Some(home.serve_secure()),
-            "without a server" => None,
+            // One has run here before, so that both ways begin at the same revision.
+            "without a server" => {
+                home.serve().stop();
+                None
+            }
+            "where none has run" => None,
             other => panic!("{}: there is no way \"{other}\"", self.path.display()),
         };
         let mut wrong = Vec::new();
@@ -127,13 +132,17 @@ impl Step {
         self.command.iter_mut().for_each(|line| *line = line.replace(this, that));
     }
 
-    /// Has placeholders where what is said differs: for every moment, and for these words.
+    /// Has placeholders where what is said differs: for every moment and revision, and for these words.
     pub(crate) fn differ(&mut self, words: &[(&str, &str)]) {
         for line in &mut self.said {
             words.iter().for_each(|(word, placeholder)| *line = line.replace(word, placeholder));
             let moment = (0..line.len()).find(|at| line.get(*at..at + 19).is_some_and(is_time));
             if let Some(at) = moment {
                 line.replace_range(at..at + 19, "<time>");
+                line.replace_range(..at, "<number> "); // before it stands the revision
+            }
+            if let Some((before, number)) = line.rsplit_once("revision ") {
+                *line = format!("{before}revision <number>{}", number.trim_start_matches(|c: char| c.is_ascii_digit()));
             }
         }
     }

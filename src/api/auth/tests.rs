@@ -212,6 +212,7 @@ fn operations() -> Vec<Operation> {
         ),
         operation("GET", "/v1/history", "/v1/history", none, Read, whole),
         operation("GET", "/v1/status", "/v1/status", none, Read, ["", "", ""]),
+        operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
         operation("GET", "/v1/certificates", "/v1/certificates", none, Read, free),
         operation("POST", "/v1/certificates", "/v1/certificates", (JSON, NAMES), Write, whole),
@@ -333,8 +334,8 @@ fn the_matrix_has_every_operation_that_needs_a_token() {
 #[tokio::test]
 async fn what_needs_no_token_is_open() {
     let bench = Bench::new();
-    for path in ["/v1/openapi.json"] {
-        assert_eq!(Ask::new(Method::GET, path).send(&bench, "").await.status, 200, "{path}");
+    for (path, status) in [("/v1/openapi.json", 200), ("/v1/", 200), ("/livez", 200), ("/readyz", 503)] {
+        assert_eq!(Ask::new(Method::GET, path).send(&bench, "").await.status, status, "{path}");
     }
     assert_eq!(Ask::new(Method::GET, "/v1/nothing").send(&bench, "").await.status, 404);
     assert_eq!(Ask::new(Method::POST, "/v1/status").send(&bench, "").await.status, 405);

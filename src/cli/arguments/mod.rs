@@ -12,10 +12,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
 
+mod cert;
 mod record;
+mod token;
 mod zone;
 
+pub use cert::Cert;
 pub use record::{Owner, Record, Records};
+pub use token::{NewToken, Token};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
 
 /// Where the options stand in the help that every command takes.
@@ -70,7 +74,7 @@ impl Arguments {
 }
 
 /// Options that every command takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Settings file [default: ./freehold.toml, then /etc/freehold/freehold.toml]
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERY)]
@@ -127,12 +131,26 @@ Examples:
   freehold serve --listen 127.0.0.1:0       on a free port
   freehold serve --config my.toml           with settings; docs/settings.md has them all")]
     Serve(Serve),
+    /// Prepare the first start: settings file, data directory, first token; and say what to do next
+    #[command(after_help = "\
+Examples:
+  freehold init                                       here: ./freehold.toml, unless there are settings already
+  freehold init --config /etc/freehold/freehold.toml --data /srv/freehold
+
+What is there already stays as it is; run it again to see what there is.")]
+    Init,
     /// Zones: list, add, check, import, export, edit, diff, history, undo, delete
     #[command(subcommand)]
     Zone(Zone),
     /// Records: list, set, add, delete
     #[command(subcommand)]
     Record(Record),
+    /// Certificates: list, why, request, renew, export, import, delete
+    #[command(subcommand)]
+    Cert(Cert),
+    /// Tokens, for whoever uses the admin API without being root: list, create, revoke
+    #[command(subcommand)]
+    Token(Token),
     /// Show what the server does: version, zones, addresses
     Status,
     /// Show who changed what and when, in all zones, newest first

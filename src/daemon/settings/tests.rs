@@ -20,7 +20,7 @@ fn unknown_keys_are_answered_with_the_one_that_was_meant() {
     );
     assert_eq!(
         fault("x = 1\n"),
-        "1:1 1: there is no section or setting `x` here: the sections are [store], [dns], [admin], [log]; each key stands below one"
+        "1:1 1: there is no section or setting `x` here: the sections are [store], [dns], [admin], [edge], [acme], [log]; each key stands below one"
     );
 }
 
@@ -128,7 +128,20 @@ impl Default for Sections {
 #[test]
 fn the_manual_names_every_setting() {
     let manual = include_str!("../../../docs/settings.md");
-    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "acme", "acme.limits", "edge", "log"] {
+    for section in [
+        "store",
+        "dns",
+        "dns.tcp",
+        "dns.rate_limit",
+        "admin",
+        "edge",
+        "edge.clients",
+        "edge.apps",
+        "edge.access_log",
+        "acme",
+        "acme.limits",
+        "log",
+    ] {
         assert!(manual.contains(&format!("`[{section}]`")), "docs/settings.md lacks [{section}]");
         let keys = keys(section);
         assert!(!keys.is_empty(), "{section}");
@@ -145,4 +158,36 @@ fn the_manual_s_sample_is_sound() {
     let sample = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let (settings, _) = read(sample).unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(settings.store.directory, Path::new("/var/lib/freehold"));
+}
+
+/// What `freehold init` writes holds every setting, and shows the default of each but for those that have none.
+#[test]
+fn the_sample_of_init_holds_every_setting() {
+    const WITHOUT: [&str; 4] = ["identity = ", "version = ", "socket = ", "names = "];
+    let sample = include_str!("../../cli/sample.toml");
+    let setting = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let all: Vec<&str> =
+        sample.lines().map(|line| line.strip_prefix("# ").filter(|bare| setting(bare)).unwrap_or(line)).collect();
+    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "log"] {
+        let within = all.iter().skip_while(|line| **line != format!("[{section}]")).skip(1);
+        let within: Vec<_> = within.take_while(|line| !line.starts_with('[')).collect();
+        for key in keys(section).iter().filter(|key| !["tcp", "rate_limit"].contains(&key.as_str())) {
+            assert!(
+                within.iter().any(|line| line.starts_with(&format!("{key} = "))),
+                "the sample lacks {section}.{key}"
+            );
+        }
+    }
+    let shown: String = all.iter().map(|line| format!("{line}\n")).collect();
+    assert!(read(&shown).is_ok(), "{:?}", read(&shown).err());
+    let defaults: String = all
+        .iter()
+        .filter(|line| !WITHOUT.iter().any(|key| line.starts_with(key)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let (read, _) = read(&defaults).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let (standard, listen) = (Settings::default(), Some(api::Listen::DEFAULT.to_vec()));
+    assert_eq!((&read.store, &read.dns), (&standard.store, &standard.dns));
+    assert_eq!(format!("{:?}", read.log), format!("{:?}", standard.log));
+    assert_eq!((read.admin.listen, read.admin.zone_file_size_max), (listen, standard.admin.zone_file_size_max));
 }
