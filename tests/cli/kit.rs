@@ -62,12 +62,33 @@ impl Home {
 
     /// Starts a server in development mode, on free ports; ready when this returns.
     pub(crate) fn serve(&self) -> Server {
-        self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        let free = "127.0.0.1:0";
+        self.serve_with(&[
+            "serve",
+            "--listen",
+            free,
+            "--admin-listen",
+            free,
+            "--http-listen",
+            free,
+            "--https-listen",
+            free,
+        ])
+    }
+
+    /// Starts a server by a settings file, on free ports: it has no zone, no route and no demo app.
+    pub(crate) fn serve_settled(&self) -> Server {
+        self.serve_settled_at("127.0.0.1")
+    }
+
+    fn serve_settled_at(&self, admin: &str) -> Server {
+        let settings = "[store]\ndirectory = \"./freehold-data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[admin]\n";
+        self.write("freehold.toml", &format!("{settings}listen = [\"{admin}:0\"]\n")).serve_with(&["serve"])
     }
 
     /// As [`Home::serve`], reached over HTTPS too, with a token and the root for whoever comes that way.
     pub(crate) fn serve_secure(&self) -> Server {
-        let mut server = self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"]);
+        let mut server = self.serve_settled_at("0.0.0.0");
         let url = server.admin.replace("0.0.0.0", "127.0.0.1");
         server.elsewhere = vec![
             ("FREEHOLD_SERVER", url),

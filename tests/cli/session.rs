@@ -67,11 +67,11 @@ impl Session {
         let home = Home::new();
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
-            "with a server" => Some(home.serve()),
+            "with a server" => Some(home.serve_settled()),
             "over HTTPS" => Some(home.serve_secure()),
             // One has run here before, so that both ways begin at the same revision.
             "without a server" => {
-                home.serve().stop();
+                home.serve_settled().stop();
                 None
             }
             "where none has run" => None,
@@ -141,8 +141,11 @@ impl Step {
                 line.replace_range(at..at + 19, "<time>");
                 line.replace_range(..at, "<number> "); // before it stands the revision
             }
-            if let Some((before, number)) = line.rsplit_once("revision ") {
-                *line = format!("{before}revision <number>{}", number.trim_start_matches(|c: char| c.is_ascii_digit()));
+            for word in ["revision ", "--before "] {
+                if let Some((before, number)) = line.rsplit_once(word) {
+                    let rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
+                    *line = format!("{before}{word}<number>{rest}");
+                }
             }
         }
     }
