@@ -36,7 +36,13 @@ parameters! {
             .required(Required::True)
     ]
     DryRun: [dry_run()]
-    IdempotencyKey: [pattern("Idempotency-Key", ParameterIn::Header, ONCE, KEY)]
+    IdempotencyKey: [pattern(
+        "Idempotency-Key",
+        ParameterIn::Header,
+        "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the answer \
+         is the one that was given.",
+        KEY
+    )]
     DeleteQuery: [values(), dry_run()]
     Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
     Filter: [
@@ -59,8 +65,6 @@ const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
 const CURSOR: &str = "^([0-9a-f]{2}){3,257}$";
 /// A word (see [`super::once`]).
 const KEY: &str = "^[!-~]{1,255}$";
-const ONCE: &str = "A word of your own, such as a UUID: sent again with it within a day, the request is not done again, and the \
-                    answer is the one that was given.";
 /// What types are made of.
 const TYPE: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 
