@@ -37,10 +37,10 @@ pub(super) async fn alive(_: NoQuery) -> Response {
 
 /// Find out whether the server is ready
 ///
-/// It is, when all zones are loaded, DNS has answered the server's own questions at every address over UDP and TCP, and the disk takes
-/// changes. It is looked at once a second at most, however often it is asked for.
+/// It is when all zones are loaded, DNS has answered the server's own questions at every address over UDP and TCP, and the
+/// disk takes changes. It is looked at once a second at most, however often it is asked for.
 #[utoipa::path(get, path = "/readyz", tag = "Server", operation_id = "getReadyz", security(()),
-    responses((status = 200, description = "It does.", body = String, content_type = "text/plain; charset=utf-8"),
+    responses((status = 200, description = "It is ready.", body = String, content_type = "text/plain; charset=utf-8"),
         NotReady))]
 pub(super) async fn ready(allowed: Allowed, _: NoQuery) -> Result<Response, Problem> {
     let admin = allowed.to(Object::Health)?;

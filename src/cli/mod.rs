@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod arguments;
 mod backup;
+mod cert;
 mod change;
 mod check;
 mod complete;
@@ -28,8 +29,8 @@ mod token;
 mod zone_file;
 
 pub use arguments::{
-    Arguments, Color, Command, NewToken, Options, Output, Owner, Past, Record, Records, Serve, Shell, Token, Zone,
-    ZoneFile, ZoneFiles,
+    Arguments, Cert, Color, Command, NewToken, Options, Output, Owner, Past, Record, Records, Serve, Shell, Token,
+    Zone, ZoneFile, ZoneFiles,
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};
@@ -80,6 +81,7 @@ fn start(command: &Command, options: &Options, find_place_for: FindPlaceFor) -> 
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+        Command::Cert(command) => at_place(find_place, async |place| cert::cert(place, command, options).await),
         Command::Token(command) => at_place(find_place, async |place| token(place, command, options).await),
     }
 }
@@ -101,7 +103,7 @@ fn stays_here(command: &Command) -> Option<&'static str> {
         Command::Restore { .. } => Some("restore"),
         Command::Zone(Zone::Check(_)) => Some("zone check"),
         Command::Status | Command::Log(_) | Command::Backup { .. } => None,
-        Command::Zone(_) | Command::Record(_) | Command::Token(_) => None,
+        Command::Zone(_) | Command::Record(_) | Command::Cert(_) | Command::Token(_) => None,
         Command::Completions { .. } | Command::Man { .. } => None,
     }
 }

@@ -15,6 +15,8 @@ pub(crate) type Theme = (&'static str, fn(&World, &Ours));
 
 pub(crate) const THEMES: &[Theme] = &[
     ("a single name", single_name),
+    ("a route is all it takes", route),
+    ("a name of somebody else's zone, by TLS and by HTTP", outside),
     ("several names on one certificate", several_names),
     ("a wildcard and the name above it", wildcard),
     ("an alias leads the challenge into another zone", alias),
@@ -77,6 +79,46 @@ fn judge(chain: &str, ours: &Ours, name: &str) {
         .output()
         .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+fn route(_: &World, ours: &Ours) {
+    use freehold::route::{Host, PathPrefix, Route, Target};
+    let _pebble = Pebble::start(ours.folder(), &[], "");
+    let target = Target::parse("http://127.0.0.1:3000").unwrap();
+    let route = Route::new(Host::parse("routed.home.example").unwrap(), PathPrefix::root(), target).unwrap();
+    ours.kept(&Pebble::settings(ours.folder(), ""), &[], async |kept| {
+        let item = freehold::store::Item::Route(std::sync::Arc::new(route));
+        let actor = freehold::store::Actor::new("test", "");
+        kept.store.commit(Change::PutItem(item.clone()), actor.clone()).await.unwrap();
+        kept.issued(&["routed.home.example"]).await;
+        kept.cleaned().await;
+        kept.store.commit(Change::DeleteItem(item.key()), actor).await.unwrap();
+    });
+}
+
+/// Its zone is not on this server, so the CA looks at the edge.
+fn outside(_: &World, ours: &Ours) {
+    let _pebble = Pebble::start(ours.folder(), &[], "");
+    let names = ["outside.example"];
+    ours.kept(&Pebble::settings(ours.folder(), ""), &names, async |kept| {
+        let edge = ours.edge(&kept);
+        let first = kept.issued(&names).await;
+        let told = tell(&kept.story(&names));
+        assert!(told.contains("outside.example is answered on port 443"), "{told}");
+        // After a failure the other way is tried.
+        kept.wish(&names, |story| {
+            let mut failed = freehold::cert::Attempt::new("https://127.0.0.1/", 1);
+            failed.fail("no", "no");
+            story.push(failed);
+            story.renew_since = Some(1);
+        })
+        .await;
+        kept.other_than(&names, first.serial()).await;
+        let told = tell(&kept.story(&names));
+        assert!(told.contains("outside.example is answered on port 80"), "{told}");
+        assert!(kept.handle.answers().is_empty(), "nothing stays behind");
+        tokio::task::spawn_blocking(move || edge.stop(std::time::Duration::ZERO)).await.unwrap();
+    });
 }
 
 fn several_names(_: &World, ours: &Ours) {

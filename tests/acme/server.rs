@@ -57,6 +57,22 @@ impl Ours {
         start(sockets, &settings, b"sixteen octets!!", self.store.snapshots()).unwrap()
     }
 
+    /// The edge, on an address of the world, answering CAs as the keeper says.
+    pub(crate) fn edge(&self, kept: &Kept) -> freehold::edge::Handle {
+        use freehold::edge::{Settings, Sockets, Sources, TicketKeys, start};
+        let listen = |port: u16| vec![std::net::SocketAddr::from(([127, 0, 0, 10], port)).into()];
+        let settings =
+            Settings { listen_http: listen(80), listen_https: listen(443), workers: 1, ..Settings::default() };
+        let (http, tls) = (kept.handle.answers(), kept.handle.answers());
+        let sources = Sources {
+            snapshots: self.store.snapshots(),
+            challenge_answer: Arc::new(move |host, token| http.http(host, token)),
+            challenge_certificate: Arc::new(move |name| tls.tls(name)),
+            ticket_keys: TicketKeys::default().renewed(crate::scripted::now()).unwrap(),
+        };
+        start(Sockets::bind(&settings).unwrap(), &settings, sources).unwrap()
+    }
+
     pub(crate) fn commit(&self, change: Change) {
         self.store.commit_blocking(change, Actor::new("test", "")).unwrap();
     }

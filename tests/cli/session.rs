@@ -132,13 +132,17 @@ impl Step {
         self.command.iter_mut().for_each(|line| *line = line.replace(this, that));
     }
 
-    /// Has placeholders where what is said differs: for every moment, and for these words.
+    /// Has placeholders where what is said differs: for every moment and revision, and for these words.
     pub(crate) fn differ(&mut self, words: &[(&str, &str)]) {
         for line in &mut self.said {
             words.iter().for_each(|(word, placeholder)| *line = line.replace(word, placeholder));
             let moment = (0..line.len()).find(|at| line.get(*at..at + 19).is_some_and(is_time));
             if let Some(at) = moment {
                 line.replace_range(at..at + 19, "<time>");
+                line.replace_range(..at, "<number> "); // before it stands the revision
+            }
+            if let Some((before, number)) = line.rsplit_once("revision ") {
+                *line = format!("{before}revision <number>{}", number.trim_start_matches(|c: char| c.is_ascii_digit()));
             }
         }
     }

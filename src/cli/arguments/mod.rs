@@ -12,10 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::wire::{Name, NameRef};
 use crate::zone::{Fault, text};
 
+mod cert;
 mod record;
 mod token;
 mod zone;
 
+pub use cert::Cert;
 pub use record::{Owner, Record, Records};
 pub use token::{NewToken, Token};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
@@ -143,6 +145,9 @@ What is there already stays as it is; run it again to see what there is.")]
     /// Records: list, set, add, delete
     #[command(subcommand)]
     Record(Record),
+    /// Certificates: list, why, request, renew, export, import, delete
+    #[command(subcommand)]
+    Cert(Cert),
     /// Tokens, for whoever uses the admin API without being root: list, create, revoke
     #[command(subcommand)]
     Token(Token),

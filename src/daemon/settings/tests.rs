@@ -20,7 +20,7 @@ fn unknown_keys_are_answered_with_the_one_that_was_meant() {
     );
     assert_eq!(
         fault("x = 1\n"),
-        "1:1 1: there is no section or setting `x` here: the sections are [store], [dns], [admin], [log]; each key stands below one"
+        "1:1 1: there is no section or setting `x` here: the sections are [store], [dns], [admin], [edge], [acme], [log]; each key stands below one"
     );
 }
 
@@ -128,7 +128,20 @@ impl Default for Sections {
 #[test]
 fn the_manual_names_every_setting() {
     let manual = include_str!("../../../docs/settings.md");
-    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "acme", "acme.limits", "edge", "log"] {
+    for section in [
+        "store",
+        "dns",
+        "dns.tcp",
+        "dns.rate_limit",
+        "admin",
+        "edge",
+        "edge.clients",
+        "edge.apps",
+        "edge.access_log",
+        "acme",
+        "acme.limits",
+        "log",
+    ] {
         assert!(manual.contains(&format!("`[{section}]`")), "docs/settings.md lacks [{section}]");
         let keys = keys(section);
         assert!(!keys.is_empty(), "{section}");

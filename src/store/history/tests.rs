@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 
 use super::*;
+use crate::route::{Host, PathPrefix, Route, Target};
 use crate::store::codec::tests::zone;
 use crate::store::{Actor, Change, EdgeAddresses, Item, Refused, Settings, Shape, Store};
 use crate::wire::{Kind, Name};
@@ -420,4 +421,50 @@ fn an_undo_takes_back_all_of_a_change() {
     commit(&store, Change::Many(vec![addresses(1), put("two.example", 9, "v")]));
     let refused = take_back(&store, "two.example", 6).unwrap_err().to_string();
     assert_eq!(refused, "a change of the addresses edge is not taken back: change the addresses in the settings file");
+}
+
+fn route(host: &str) -> Change {
+    let target = Target::parse("http://127.0.0.1:3000").unwrap();
+    let route = Route::new(Host::parse(host).unwrap(), PathPrefix::parse("/").unwrap(), target).unwrap();
+    Change::PutItem(Item::Route(Arc::new(route)))
+}
+
+#[test]
+fn a_route_that_is_taken_back_takes_its_addresses_along() {
+    let place = tempfile::tempdir().unwrap();
+    let store = open(place.path(), 1 << 20);
+    commit(&store, addresses(1));
+    put(&store, "one.example", 1, &[]);
+    let plain = content(&store, "one.example").unwrap();
+    let made = commit(&store, route("app.one.example"));
+    let routed = content(&store, "one.example").unwrap();
+    assert_eq!(apart(&plain, &routed), 1);
+    let event = store.history().find(made).unwrap();
+    assert_eq!((event.items[0].key.to_string(), event.zones.len()), ("route app.one.example/".to_owned(), 1));
+    // New addresses of the edge come in between; they are nobody's work that could be lost.
+    commit(&store, addresses(2));
+    take_back(&store, "one.example", made).unwrap();
+    assert_eq!((apart(&plain, &content(&store, "one.example").unwrap()), store.snapshot().routes.len()), (0, 0));
+    let taken = store.snapshot().revision;
+    commit(&store, addresses(1));
+    take_back(&store, "one.example", taken).unwrap();
+    assert_eq!((apart(&routed, &content(&store, "one.example").unwrap()), store.snapshot().routes.len()), (0, 1));
+    // What has been put there by hand meanwhile stays.
+    let again = store.snapshot().revision;
+    take_back(&store, "one.example", again).unwrap();
+    let gone = store.snapshot().revision;
+    let by_hand = SetData::new(Kind::A, 60, vec![[192, 0, 2, 9].into()]);
+    let set = SetEdit { name: apex("app.one.example"), kind: Kind::A, after: Some(by_hand) };
+    let edited = commit(&store, Change::EditZone { apex: apex("one.example"), edit: Edit { sets: vec![set] } });
+    let refused = take_back(&store, "one.example", gone).unwrap_err().to_string();
+    assert_eq!(refused, format!("app.one.example. A was changed again since, by revision {edited}"));
+    // And a zone comes back with the addresses of now.
+    take_back(&store, "one.example", edited).unwrap();
+    commit(&store, route("app.one.example"));
+    let deleted = commit(&store, Change::DeleteZone { apex: apex("one.example") });
+    commit(&store, addresses(3));
+    take_back(&store, "one.example", deleted).unwrap();
+    let zone = content(&store, "one.example").unwrap();
+    let set = zone.node(apex("app.one.example").borrow()).unwrap().set(Kind::A).unwrap().to_data();
+    assert_eq!(set.rdatas, [Box::from([192, 0, 2, 3])]);
 }
