@@ -128,7 +128,20 @@ impl Default for Sections {
 #[test]
 fn the_manual_names_every_setting() {
     let manual = include_str!("../../../docs/settings.md");
-    for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "edge", "edge.clients", "edge.apps", "edge.access_log", "acme", "acme.limits", "log"] {
+    for section in [
+        "store",
+        "dns",
+        "dns.tcp",
+        "dns.rate_limit",
+        "admin",
+        "edge",
+        "edge.clients",
+        "edge.apps",
+        "edge.access_log",
+        "acme",
+        "acme.limits",
+        "log",
+    ] {
         assert!(manual.contains(&format!("`[{section}]`")), "docs/settings.md lacks [{section}]");
         let keys = keys(section);
         assert!(!keys.is_empty(), "{section}");
