@@ -123,10 +123,8 @@ impl Inner {
         let told = timeout(CONNECT_TIME, self.open(place)).await;
         let opened = told.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         opened.map_err(|error| {
-            let reason = match error.kind() {
-                io::ErrorKind::TimedOut => "no answer".to_owned(),
-                _ => plain(&error),
-            };
+            let is_late = error.kind() == io::ErrorKind::TimedOut;
+            let reason = if is_late { "no answer".to_owned() } else { plain(&error) };
             other(format!("the CA at {} cannot be reached: {reason}", place.authority))
         })
     }

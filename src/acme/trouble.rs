@@ -53,6 +53,9 @@ impl Trouble {
 
     /// What the ACME client says went wrong, and what it noted of the CA's last refusal.
     pub(super) fn of(error: Error, retry_after: Option<u64>) -> Self {
+        let text = error.to_string();
+        let nonsense =
+            || Self::passing(format!("the CA's answer makes no sense ({text})"), "nothing; it is tried again");
         let mut trouble = match error {
             Error::Api(problem) => Self::of_problem(&problem),
             Error::Timeout(_) => Self::passing("the CA did not finish in time", "nothing; it is tried again"),
@@ -68,7 +71,8 @@ impl Trouble {
                 words(&*fault),
                 "check this machine's connection and the CA's status page; it is tried again",
             ),
-            other => Self::passing(format!("the CA's answer makes no sense ({other})"), "nothing; it is tried again"),
+            Error::Crypto | Error::KeyRejected | Error::Http(_) | Error::InvalidUri(_) | Error::Str(_) => nonsense(),
+            _ => nonsense(), // the type is another package's and may grow
         };
         trouble.wait_until = retry_after;
         trouble

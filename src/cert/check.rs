@@ -115,10 +115,13 @@ fn subjects(certificate: &X509Certificate<'_>) -> Result<Vec<Subject>, Fault> {
     let alternative = certificate.subject_alternative_name().ok().flatten();
     let mut found: Vec<Subject> = Vec::new();
     for name in alternative.iter().flat_map(|extension| &extension.value.general_names).take(SUBJECTS_MAX) {
-        let subject = match name {
-            GeneralName::DNSName(name) => name.parse().ok(),
-            GeneralName::IPAddress(octets) => address(octets),
-            _ => None, // mail addresses and the like: nothing a server is reached by
+        // Mail addresses and the like are nothing that a server is reached by.
+        let subject = if let GeneralName::DNSName(name) = name {
+            name.parse().ok()
+        } else if let GeneralName::IPAddress(octets) = name {
+            address(octets)
+        } else {
+            None
         };
         found.extend(subject);
     }

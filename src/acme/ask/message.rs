@@ -50,6 +50,13 @@ pub(crate) enum Data {
     Caa(u8, String, Vec<u8>),
 }
 
+impl Data {
+    /// The address, if it is one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        if let Self::Address(address) = self { Some(*address) } else { None }
+    }
+}
+
 /// Writes a question.
 pub(super) fn question(id: u16, name: NameRef<'_>, kind: Kind, recursive: bool) -> Vec<u8> {
     let mut octets = Vec::with_capacity(name.as_bytes().len() + 32);

@@ -46,12 +46,13 @@ pub(super) async fn ask(server: SocketAddr, name: NameRef<'_>, kind: Kind, recur
 
 /// What happened, in two or three words.
 fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::TimedOut => "no answer".to_owned(),
-        io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-        io::ErrorKind::InvalidData => "it answers nonsense".to_owned(),
-        _ => super::trouble::plain(error),
-    }
+    let known = [
+        (io::ErrorKind::TimedOut, "no answer"),
+        (io::ErrorKind::ConnectionRefused, "nobody listens there"),
+        (io::ErrorKind::InvalidData, "it answers nonsense"),
+    ];
+    let words = known.iter().find(|(kind, _)| *kind == error.kind());
+    words.map_or_else(|| super::trouble::plain(error), |(_, words)| (*words).to_owned())
 }
 
 fn random_id() -> io::Result<u16> {

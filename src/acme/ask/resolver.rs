@@ -44,10 +44,7 @@ impl Resolver {
         let mut fault = None;
         for kind in [Kind::A, Kind::AAAA] {
             match self.ask(host, kind).await {
-                Ok(reply) => found.extend(reply.answer.into_iter().filter_map(|record| match record.data {
-                    Data::Address(address) => Some(address),
-                    _ => None,
-                })),
+                Ok(reply) => found.extend(reply.answer.iter().filter_map(|record| record.data.address())),
                 Err(reason) => fault = Some(reason),
             }
         }
@@ -69,10 +66,7 @@ pub(crate) fn name_servers(records: &[Record], zone: NameRef<'_>) -> Vec<Name> {
     let mut found: Vec<Name> = records
         .iter()
         .filter(|record| record.owner.borrow().same(zone))
-        .filter_map(|record| match &record.data {
-            Data::NameServer(host) => Some(host.clone()),
-            _ => None,
-        })
+        .filter_map(|record| if let Data::NameServer(host) = &record.data { Some(host.clone()) } else { None })
         .collect();
     found.sort_by(|a, b| a.borrow().canonical_cmp(b.borrow()));
     found.dedup();

@@ -51,9 +51,9 @@ pub(crate) async fn place(
 /// Where a name of somebody else's leads, if it is an alias. What cannot be found out is none.
 async fn alias_of_others(resolver: &Resolver, name: NameRef<'_>) -> Option<Name> {
     let reply = resolver.ask(name, Kind::CNAME).await.ok()?;
-    reply.answer.into_iter().find_map(|record| match record.data {
-        Data::Alias(target) if record.owner.borrow().same(name) => Some(target),
-        _ => None,
+    reply.answer.into_iter().find_map(|record| {
+        let Data::Alias(target) = record.data else { return None };
+        record.owner.borrow().same(name).then_some(target)
     })
 }
 

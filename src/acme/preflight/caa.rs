@@ -59,11 +59,9 @@ async fn set(snapshot: &Snapshot, resolver: &Resolver, name: NameRef<'_>) -> Res
             Said::Alias(target) => name = target,
             Said::NotOurs => {
                 let reply = resolver.ask(name.borrow(), Kind::CAA).await?;
-                let property = |data| match data {
-                    Data::Caa(flags, tag, value) => {
-                        Some(Property { flags, tag, value: String::from_utf8_lossy(&value).into_owned() })
-                    }
-                    _ => None,
+                let property = |data: Data| {
+                    let Data::Caa(flags, tag, value) = data else { return None };
+                    Some(Property { flags, tag, value: String::from_utf8_lossy(&value).into_owned() })
                 };
                 return Ok(reply.answer.into_iter().filter_map(|record| property(record.data)).collect());
             }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::acme::ask::{Data, NO_SUCH_NAME, Reply, Resolver, ask, name_servers, rcode};
+use crate::acme::ask::{NO_SUCH_NAME, Reply, Resolver, ask, name_servers, rcode};
 use crate::acme::own::{self, shown};
 use crate::acme::trouble::Trouble;
 use crate::store::Snapshot;
@@ -119,10 +119,7 @@ async fn parent(resolver: &Resolver, zone: NameRef<'_>) -> Result<Delegation, St
 fn delegation(reply: &Reply, parent: Name, zone: NameRef<'_>) -> Delegation {
     // A server of the parent that serves the zone too answers; others refer.
     let records: Vec<_> = reply.answer.iter().chain(&reply.authority).cloned().collect();
-    let glue = reply.additional.iter().filter_map(|record| match record.data {
-        Data::Address(address) => Some((record.owner.clone(), address)),
-        _ => None,
-    });
+    let glue = reply.additional.iter().filter_map(|record| Some((record.owner.clone(), record.data.address()?)));
     Delegation { parent, hosts: name_servers(&records, zone), glue: glue.collect() }
 }
 
