@@ -117,6 +117,12 @@ impl Made {
     }
 }
 
+/// Each zone that a change was about, told in these sets only.
+pub(super) fn reports(done: &Done, dry_run: bool, sets: &[(Name, Kind)]) -> Vec<ZoneChange> {
+    let report = |zone: &DoneZone| Made::new(done.clone(), &zone.apex, dry_run).report_sets(&zone.apex, sets);
+    done.zones.iter().map(report).collect()
+}
+
 type Between<'b> = &'b dyn Fn(Option<&Zone>, Option<&Zone>, &mut dyn FnMut(Step<'_>)) -> Count;
 
 /// Why a change was not made, for whoever asked for it.

@@ -51,6 +51,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::dns;
+use crate::route::circle::Ourselves;
 use crate::store::Store;
 use listen::guard;
 
@@ -78,6 +79,7 @@ mod problem;
 mod process;
 mod read;
 mod records;
+mod routes;
 mod settings;
 mod stats;
 mod status;
@@ -100,6 +102,9 @@ pub use health::{Hindrance, Ready};
 pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
+pub use routes::{
+    NewRoute, RouteApp, RouteCertificate, RouteChange, RouteFolder, RouteList, RouteRedirect, RouteSummary,
+};
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
 pub use types::{
@@ -125,6 +130,8 @@ const ZONE_FILES_AT_ONCE_MAX: usize = 2;
 pub struct Live {
     /// Where DNS is answered.
     pub addresses: Vec<String>,
+    /// Where this server itself listens: no route may lead there.
+    pub ourselves: Ourselves,
     /// What DNS counts.
     pub dns: dns::Meter,
     /// Whether everything works.
@@ -186,6 +193,9 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(history::get)),
         reading(routes!(history::diff)),
         writing(routes!(history::undo)).once(),
+        reading(routes!(routes::list)),
+        reading(routes!(routes::get)),
+        writing(routes!(routes::put, routes::delete)),
         reading(routes!(certificates::list)),
         writing(routes!(certificates::create)),
         reading(routes!(certificates::get)),

@@ -11,6 +11,7 @@ use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
 use super::history::{self, Paging, REVISION_MAX};
 use super::once::IdempotencyKey;
 use super::records::{self, DeleteQuery, Filter};
+use super::routes::RouteId;
 use super::tag::{Conditions, Known};
 use super::tokens::TokenId;
 
@@ -33,6 +34,10 @@ parameters! {
     TokenId: [text("id", ParameterIn::Path, "The id of the token.", "3f9a01c2de").required(Required::True)]
     CertificateName: [
         text("name", ParameterIn::Path, "The id of the certificate, or a name that it is for.", "app.home.example")
+            .required(Required::True)
+    ]
+    RouteId: [
+        text("id", ParameterIn::Path, "The host, or host and path as one step: each slash is written `%2F`.", "app.home.example%2Fapi")
             .required(Required::True)
     ]
     DryRun: [dry_run()]

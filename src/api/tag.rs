@@ -31,6 +31,13 @@ pub(super) fn of_set(set: Set<'_>) -> String {
     format!("\"{:032x}\"", hash.finish128().as_u128())
 }
 
+/// The tag of what these octets are.
+pub(super) fn of_octets(octets: &[u8]) -> String {
+    let mut hash = SipHasher13::new();
+    hash.write(octets);
+    format!("\"{:032x}\"", hash.finish128().as_u128())
+}
+
 /// The tag as a header.
 pub(super) fn header(tag: &str) -> [(HeaderName, HeaderValue); 1] {
     [(header::ETAG, HeaderValue::from_str(tag).unwrap_or(HeaderValue::from_static("\"\"")))]

@@ -21,6 +21,7 @@ mod manual;
 mod read;
 mod record;
 mod remote;
+mod route;
 mod save;
 mod status;
 mod stop;
@@ -29,8 +30,8 @@ mod token;
 mod zone_file;
 
 pub use arguments::{
-    Arguments, Cert, Color, Command, NewToken, Options, Output, Owner, Past, Record, Records, Serve, Shell, Token,
-    Zone, ZoneFile, ZoneFiles,
+    Arguments, Cert, Color, Command, NewRoute, NewToken, Options, Output, Owner, Past, Record, Records, Route, Serve,
+    Shell, Token, Zone, ZoneFile, ZoneFiles,
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};
@@ -81,6 +82,7 @@ fn start(command: &Command, options: &Options, find_place_for: FindPlaceFor) -> 
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+        Command::Route(command) => at_place(find_place, async |place| route::route(place, command, options).await),
         Command::Cert(command) => at_place(find_place, async |place| cert::cert(place, command, options).await),
         Command::Token(command) => at_place(find_place, async |place| token(place, command, options).await),
     }
@@ -103,7 +105,7 @@ fn stays_here(command: &Command) -> Option<&'static str> {
         Command::Restore { .. } => Some("restore"),
         Command::Zone(Zone::Check(_)) => Some("zone check"),
         Command::Status | Command::Log(_) | Command::Backup { .. } => None,
-        Command::Zone(_) | Command::Record(_) | Command::Cert(_) | Command::Token(_) => None,
+        Command::Zone(_) | Command::Record(_) | Command::Route(_) | Command::Cert(_) | Command::Token(_) => None,
         Command::Completions { .. } | Command::Man { .. } => None,
     }
 }

@@ -1,5 +1,6 @@
 //! The admin API of the running server: its doors are opened, and shut at the end.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::{Failure, authority};
 use crate::api::system_reason;
 use crate::api::{self, Bound, Doors, Live, Tcp, Tls};
 use crate::dns;
+use crate::route::circle::Ourselves;
 use crate::store::Store;
 
 /// How long admin requests under way may take once the server stops.
@@ -50,6 +52,7 @@ impl Admin {
         settings: &Settings,
         store: &Arc<Store>,
         dns: &dns::Handle,
+        edge: Vec<SocketAddr>,
         passed: Option<UnixListener>,
     ) -> Result<Self, Failure> {
         let path = settings.admin.socket_in(&settings.store.directory);
@@ -67,7 +70,14 @@ impl Admin {
         };
         let tls = if tcp.iter().any(Tcp::is_secure) { Some(tls(settings, store).await?) } else { None };
         let (stop, stopped) = oneshot::channel();
+        let ourselves = Ourselves {
+            edge,
+            admin: tcp.iter().map(Tcp::address).collect(),
+            admin_socket: Some(path),
+            addresses: Vec::new(), // those of the store are added when they are needed
+        };
         let live = Live {
+            ourselves,
             addresses: dns.addresses().iter().map(ToString::to_string).collect(),
             dns: dns.meter().clone(),
             ready: ready(dns, store),

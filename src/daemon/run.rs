@@ -89,7 +89,8 @@ impl Server {
             Err(failure) if development => (None, Some(failure)),
             Err(failure) => return Err(failure),
         };
-        let admin = Admin::start(settings, &store, &dns, passed.admin).await?;
+        let web = edge.as_ref().map(|edge| [edge.http(), edge.https()].concat()).unwrap_or_default();
+        let admin = Admin::start(settings, &store, &dns, web, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records = snapshot.zones.record_count();

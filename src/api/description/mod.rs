@@ -45,6 +45,7 @@ mod tests;
         (name = "Records", description = "Single record sets, and many as one change. When an answer leaves, DNS gives it too."),
         (name = "History", description = "Who changed what and when, and taking it back."),
         (name = "Certificates", description = "What HTTPS is served with: how it stands and why, renewed, brought, handed out."),
+        (name = "Routes", description = "Which host leads to which app; records and certificates follow."),
         (name = "Tokens", description = "Who else may do what: created, listed, revoked. Their limits are told in docs/tokens.md."),
         (name = "Server", description = "What the server does, backups, and this description."),
     ),

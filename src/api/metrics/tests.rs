@@ -180,7 +180,8 @@ impl Bench {
             Box::pin(std::future::ready(hindrances.clone()))
         };
         let addresses = server.addresses().iter().map(ToString::to_string).collect();
-        Self::with_live(Some(Live { addresses, dns: server.meter().clone(), ready: std::sync::Arc::new(ready) }))
+        let (dns, ready) = (server.meter().clone(), std::sync::Arc::new(ready));
+        Self::with_live(Some(Live { addresses, ourselves: Default::default(), dns, ready }))
     }
 }
 

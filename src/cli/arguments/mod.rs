@@ -14,11 +14,13 @@ use crate::zone::{Fault, text};
 
 mod cert;
 mod record;
+mod route;
 mod token;
 mod zone;
 
 pub use cert::Cert;
 pub use record::{Owner, Record, Records};
+pub use route::{NewRoute, Route};
 pub use token::{NewToken, Token};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
 
@@ -145,6 +147,9 @@ What is there already stays as it is; run it again to see what there is.")]
     /// Records: list, set, add, delete
     #[command(subcommand)]
     Record(Record),
+    /// Routes, from a host to an app: list, add, set, drain, delete
+    #[command(subcommand)]
+    Route(Route),
     /// Certificates: list, why, request, renew, export, import, delete
     #[command(subcommand)]
     Cert(Cert),

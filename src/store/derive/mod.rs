@@ -34,6 +34,11 @@ impl Snapshot {
         if OWNED.contains(&kind) { self.owner_of_addresses(name) } else { None }
     }
 
+    /// The zone of ours that answers for a name; none if others do, also by a delegation of ours.
+    pub fn home(&self, name: NameRef<'_>) -> Option<&Arc<Zone>> {
+        home(&self.zones, name)
+    }
+
     fn owner_of_addresses(&self, name: NameRef<'_>) -> Option<&Arc<Route>> {
         if self.routes.is_empty() || self.addresses.as_ref().is_none_or(|addresses| addresses.is_empty()) {
             return None;

@@ -1,0 +1,1 @@
+//! Routes as a client meets them.

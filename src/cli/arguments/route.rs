@@ -1,0 +1,86 @@
+//! `freehold route`: what can be typed.
+
+use clap::{Args, Subcommand};
+
+use crate::route::{Fault, Target};
+
+/// What to do with routes. A route is named by its host, or by host and path.
+#[derive(Debug, Subcommand)]
+pub enum Route {
+    /// Show all routes: where each leads, and how its certificate stands
+    #[command(after_help = "\
+Examples:
+  freehold route list
+  freehold route list -o json")]
+    List,
+    /// Make a route; refused if there is one for this host and path
+    #[command(after_help = "\
+Examples:
+  freehold route add app.example.org http://127.0.0.1:3000
+  freehold route add app.example.org/api http://127.0.0.1:4000 http://127.0.0.1:4001     two apps that are alike
+  freehold route add '*.apps.example.org' unix:/run/apps.sock
+  freehold route add www.example.org /srv/www                                            a folder of files
+  freehold route add old.example.org redirect:https://app.example.org/
+
+The records of the host come with it, if its zone is here, and a certificate is asked for.")]
+    Add(NewRoute),
+    /// Make a route, or put other targets in the place of those it has
+    #[command(after_help = "\
+Examples:
+  freehold route set app.example.org http://127.0.0.1:3001 --dry-run
+  freehold route set app.example.org http://127.0.0.1:3001")]
+    Set(NewRoute),
+    /// Give an app of a route no more requests; what is under way is finished
+    #[command(after_help = "\
+Examples:
+  freehold route drain app.example.org http://127.0.0.1:4000             before it is stopped
+  freehold route drain app.example.org http://127.0.0.1:4000 --undo      when it is back")]
+    Drain {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+        /// The app
+        #[arg(value_name = "TARGET", value_parser = target)]
+        target: Target,
+        /// Give it requests again
+        #[arg(long)]
+        undo: bool,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Delete a route; with the last one of a host its records go too
+    #[command(after_help = "\
+Examples:
+  freehold route delete app.example.org/api
+  freehold route delete app.example.org --dry-run")]
+    Delete {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// A route to be made.
+#[derive(Args, Debug)]
+pub struct NewRoute {
+    /// The host, or host and path
+    #[arg(value_name = "HOST[/PATH]")]
+    pub route: String,
+    /// Where to: an app (http://, https://, h2c://, unix:), redirect:URL, or a folder; several apps take turns
+    #[arg(value_name = "TARGET", required = true, value_parser = target)]
+    pub targets: Vec<Target>,
+    /// Serve plain HTTP as well, instead of sending it on to HTTPS
+    #[arg(long)]
+    pub plain_http: bool,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn target(text: &str) -> Result<Target, Fault> {
+    Target::parse(text)
+}

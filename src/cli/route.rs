@@ -1,0 +1,195 @@
+//! `freehold route`: routes listed, added, set, drained, deleted.
+
+use std::io::{self, Write};
+
+use http_body_util::BodyExt;
+use hyper::Method;
+use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+
+use super::arguments::{NewRoute, Options, Output, Route};
+use super::change::{DRY_RUN, differences, summary, warnings};
+use super::door::{Door, Place, escaped, question, with_json};
+use super::json;
+use super::stop::{Exit, Stop};
+use super::terminal::table;
+use crate::api::{self, Question, RouteApp, RouteChange, RouteList, RouteSummary};
+use crate::route::Target;
+
+const ROUTES: &str = "/v1/routes";
+/// The status of a condition that does not hold.
+const STALE: u16 = 412;
+
+/// `freehold route ...`
+pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> Result<Exit, Stop> {
+    match command {
+        Route::List => list(place, options).await,
+        Route::Add(new) => {
+            let only_new = Some((IF_NONE_MATCH, HeaderValue::from_static("*")));
+            put(place, new, only_new, options).await.map_err(|stop| there_is(stop, &new.route))
+        }
+        Route::Set(new) => put(place, new, None, options).await,
+        Route::Drain { route, target, undo, dry_run } => {
+            let deed = Drain { target, drained: !undo, dry_run: *dry_run };
+            drain(place, route, &deed, options).await
+        }
+        Route::Delete { route, dry_run } => {
+            let door = Door::open(place, false).await?;
+            finish(door, question(Method::DELETE, &path(route), query(*dry_run))?, options).await
+        }
+    }
+}
+
+fn path(route: &str) -> String {
+    format!("{ROUTES}/{}", escaped(route))
+}
+
+fn query(dry_run: bool) -> &'static str {
+    if dry_run { DRY_RUN } else { "" }
+}
+
+async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {
+    let mut door = Door::open(place, false).await?;
+    let list: RouteList = door.ask_json(question(Method::GET, ROUTES, "")?).await?;
+    door.close().await?;
+    if options.output == Output::Json {
+        json(&list.routes)?;
+        return Ok(Exit::Done);
+    }
+    if list.routes.is_empty() {
+        writeln!(io::stderr(), "no routes: freehold route add HOST http://127.0.0.1:3000 makes one")?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<_> = list.routes.iter().map(row).collect();
+    table(&mut io::stdout().lock(), &["HOST", "TARGET", "CERTIFICATE"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn row(route: &RouteSummary) -> Vec<String> {
+    let host = if route.path == "/" { route.host.clone() } else { route.id.clone() };
+    let certificate = &route.certificate;
+    let until = certificate.valid_until.as_deref().and_then(|until| until.split('T').next());
+    let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
+    let issuer = certificate.issuer.as_ref().map(|issuer| format!(", {issuer}")).unwrap_or_default();
+    vec![host, target(&route.target), format!("{}{until}{issuer}", certificate.state)]
+}
+
+/// A target as it is typed.
+fn target(target: &api::NewRoute) -> String {
+    let app = |app: &RouteApp| format!("{}{}", app.url, if app.drained { " (drained)" } else { "" });
+    let apps = target.apps.iter().flatten().map(app);
+    let redirect = target.redirect.iter().map(|redirect| format!("redirect:{}", redirect.url));
+    let folder = target.folder.iter().map(|folder| format!("folder:{}", folder.path));
+    apps.chain(redirect).chain(folder).collect::<Vec<_>>().join(", ")
+}
+
+async fn put(
+    place: &Place,
+    new: &NewRoute,
+    condition: Option<(HeaderName, HeaderValue)>,
+    options: &Options,
+) -> Result<Exit, Stop> {
+    let body = body(new)?;
+    let mut question = with_json(question(Method::PUT, &path(&new.route), query(new.dry_run))?, &body)?;
+    question.headers_mut().extend(condition);
+    finish(Door::open(place, !new.dry_run).await?, question, options).await
+}
+
+/// Several apps stand beside each other; a redirect or a folder stands alone.
+fn body(new: &NewRoute) -> Result<api::NewRoute, Stop> {
+    let whole = match new.targets.as_slice() {
+        [one] => api::NewRoute::to(one),
+        several => {
+            let mut apps = Vec::new();
+            for target in several {
+                match target {
+                    Target::Apps(more) => apps.extend(more.iter().cloned()),
+                    Target::Redirect(_) | Target::Folder(_) => {
+                        let message = format!("{target} cannot be one target of several");
+                        return Err(Stop::new(
+                            Exit::Usage,
+                            message,
+                            "name several apps, or one redirect, or one folder",
+                        ));
+                    }
+                }
+            }
+            api::NewRoute::to(&Target::Apps(apps))
+        }
+    };
+    Ok(api::NewRoute { plain_http: new.plain_http, ..whole })
+}
+
+fn there_is(stop: Stop, route: &str) -> Stop {
+    match stop.status {
+        Some(STALE) => {
+            let cure = format!("`freehold route set {route} TARGET` puts another target in its place");
+            Stop { status: stop.status, ..Stop::failed(format!("there is a route for {route} already"), cure) }
+        }
+        Some(_) | None => stop,
+    }
+}
+
+/// What shall become of an app.
+struct Drain<'a> {
+    target: &'a Target,
+    drained: bool,
+    dry_run: bool,
+}
+
+async fn drain(place: &Place, route: &str, deed: &Drain<'_>, options: &Options) -> Result<Exit, Stop> {
+    let mut door = Door::open(place, false).await?;
+    let answer = door.ask(question(Method::GET, &path(route), "")?).await?;
+    let tag = answer.headers().get(ETAG).cloned();
+    let body = answer.into_body().collect().await;
+    let body = body.map_err(|fault| Stop::failed(format!("the answer broke off: {fault}"), "try again"))?.to_bytes();
+    let known: RouteSummary = serde_json::from_slice(&body)
+        .map_err(|fault| Stop::failed(format!("the server's answer is not understood: {fault}"), ""))?;
+    let mut target = known.target;
+    let url = deed.target.to_string();
+    let Some(app) = target.apps.iter_mut().flatten().find(|app| app.url == url) else {
+        return Err(Stop::failed(
+            format!("the route {} has no app {url}", known.id),
+            "`freehold route list` shows the apps of each",
+        ));
+    };
+    app.drained = deed.drained;
+    let mut question = with_json(question(Method::PUT, &path(route), query(deed.dry_run))?, &target)?;
+    question.headers_mut().extend(tag.map(|tag| (IF_MATCH, tag))); // nothing is lost that others change meanwhile
+    finish(door, question, options).await
+}
+
+async fn finish(mut door: Door, question: Question, options: &Options) -> Result<Exit, Stop> {
+    let change: RouteChange = door.ask_json(question).await?;
+    door.close().await?;
+    if options.output == Output::Json {
+        json(&change)?;
+    } else {
+        writeln!(io::stdout(), "{}", told(&change))?;
+        for zone in &change.zones {
+            differences(zone, options)?;
+            writeln!(io::stdout(), "{}", summary(zone))?;
+        }
+    }
+    let mut exit = Exit::Done;
+    for zone in &change.zones {
+        exit = exit.max(warnings(zone, options)?);
+    }
+    if options.output == Output::Table {
+        for warning in &change.warnings {
+            writeln!(io::stderr(), "warning: {}\n = cure: {}", warning.message, warning.cure)?;
+        }
+    }
+    Ok(if change.warnings.is_empty() { exit } else { exit.max(Exit::Warnings) })
+}
+
+/// What a change did, in one line.
+fn told(change: &RouteChange) -> String {
+    let id = &change.id;
+    let would = if change.dry_run { "would lead to" } else { "leads to" };
+    match (&change.target, change.changed) {
+        (_, false) => format!("{id}: nothing changed"),
+        (Some(new), true) => format!("{id}: {would} {}", target(new)),
+        (None, true) if change.dry_run => format!("{id}: would be deleted"),
+        (None, true) => format!("{id}: deleted"),
+    }
+}
