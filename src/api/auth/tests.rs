@@ -130,6 +130,7 @@ struct Operation {
 }
 
 const NEW_ZONE: &str = r#"{"name_servers": ["ns.example.net"]}"#;
+const ROUTE: &str = r#"{"apps": [{"url": "http://127.0.0.1:3000"}]}"#;
 const NAMES: &str = r#"{"names": ["www.home.example"]}"#;
 const VALUES: &str = r#"{"values": ["x"]}"#;
 const CHANGES: &str = r#"{"changes": [{"action": "put", "name": "_acme-challenge", "type": "TXT", "values": ["x"]},
@@ -214,6 +215,11 @@ fn operations() -> Vec<Operation> {
         operation("GET", "/v1/status", "/v1/status", none, Read, ["", "", ""]),
         operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
+        operation("GET", "/v1/routes", "/v1/routes", none, Read, free),
+        operation("GET", "/v1/routes/{id}", "/v1/routes/app.home.example", none, Read, whole),
+        operation("PUT", "/v1/routes/{id}", "/v1/routes/app.home.example?dry_run=1", (JSON, ROUTE), Write, whole),
+        operation("PUT", "/v1/routes/{id}", "/v1/routes/app.none.example?dry_run=1", (JSON, ROUTE), Write, whole),
+        operation("DELETE", "/v1/routes/{id}", "/v1/routes/app.home.example%2Fapi?dry_run=1", none, Write, whole),
         operation("GET", "/v1/certificates", "/v1/certificates", none, Read, free),
         operation("POST", "/v1/certificates", "/v1/certificates", (JSON, NAMES), Write, whole),
         operation("GET", "/v1/certificates/{name}", "/v1/certificates/www.home.example", none, Read, whole),

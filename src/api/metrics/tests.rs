@@ -170,6 +170,15 @@ async fn the_manual_tells_of_every_metric() {
 impl Bench {
     /// With a name server beside it, and whatever shall hinder it.
     fn live(hindrances: Vec<Hindrance>) -> Self {
+        Self::with_live(Some(Self::live_of(hindrances)))
+    }
+
+    /// A server that nothing hinders.
+    pub(in crate::api) fn live_of_nothing() -> Live {
+        Self::live_of(Vec::new())
+    }
+
+    fn live_of(hindrances: Vec<Hindrance>) -> Live {
         let settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Settings::default() };
         let snapshots = std::sync::Arc::new(arc_swap::ArcSwap::default());
         let server = dns::start(Sockets::bind(&settings).unwrap(), &settings, &[0; 16], snapshots).unwrap();
@@ -181,7 +190,7 @@ impl Bench {
         };
         let addresses = server.addresses().iter().map(ToString::to_string).collect();
         let (dns, ready) = (server.meter().clone(), std::sync::Arc::new(ready));
-        Self::with_live(Some(Live { addresses, ourselves: Default::default(), dns, ready }))
+        Live { addresses, ourselves: Default::default(), dns, ready }
     }
 }
 
