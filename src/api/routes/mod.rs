@@ -166,14 +166,15 @@ async fn make(admin: &Admin, allowed: &Allowed, change: Change, dry_run: bool, i
         true => admin.store.snapshot().attempt(&change),
         false => admin.store.commit(change, allowed.actor()).await,
     };
-    made.map_err(|refused| match &refused {
-        Refused::NoSuchItem(_) => no_route(id),
-        Refused::Stale { current: Some(current) } => {
-            let detail = format!("the route {id} is there already, and is not what the request was made for");
-            let hint = "read it again, decide again, and send its tag in If-Match; `freehold route set` puts another in its place";
-            Problem { current: Some(current.as_str().into()), ..Problem::new(Stale, detail, hint) }
+    made.map_err(|refused| {
+        if let Refused::NoSuchItem(_) = &refused {
+            return no_route(id);
         }
-        refused => change::refusal(refused),
+        let Refused::Stale { current: Some(current) } = &refused else { return change::refusal(&refused) };
+        let detail = format!("the route {id} is there already, and is not what the request was made for");
+        let hint =
+            "read it again, decide again, and send its tag in If-Match; `freehold route set` puts another in its place";
+        Problem { current: Some(current.as_str().into()), ..Problem::new(Stale, detail, hint) }
     })
 }
 
