@@ -24,6 +24,7 @@
 //! | 1      | [`access`]             | who may do what: tokens, scopes, allow or deny                       |
 //! | 2      | [`store`]              | what Freehold knows, durable and in memory                           |
 //! | 3      | [`dns`]                | questions in, answers out                                            |
+//! | 3      | [`acme`]               | certificates kept fresh                                              |
 //! | 3      | [`edge`]               | HTTPS in front of local apps                                         |
 //! | 4      | [`api`]                | the admin HTTP API                                                   |
 //! | 5      | [`cli`], [`daemon`]    | the commands; the one place that knows everything                    |
@@ -51,6 +52,10 @@
 //! **The past.** [`store::Store::history`] reads the journal beside the writer: who, when, what; and makes the [`store::Change`]
 //! that takes an earlier one back.
 //!
+//! **A certificate.** A route arrives → `acme/keeper.rs` wakes → [`acme::plan()`] says what is missing → `acme/order/` asks a CA →
+//! `acme/challenge/` commits the record that proves the name, and takes it away again → the certificate is committed → the
+//! next handshake finds it. Meanwhile the built-in CA ([`cert::Authority`]) vouches.
+//!
 //! # What always holds
 //!
 //! - Answers are made by a function of bytes, without await, lock, disk or heap.
@@ -62,7 +67,7 @@
 //!
 //! # What is missing here, on purpose
 //!
-//! The HTTPS edge, certificates and DNSSEC signing are not built yet; the README says what works today.
+//! DNSSEC signing is not built yet; the README says what works today.
 
 pub mod access;
 pub mod acme;

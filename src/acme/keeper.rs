@@ -200,6 +200,10 @@ fn end_attempts(story: &mut Story) {
     }
 }
 
+/// How much longer a new root must last than the one that is there: one that was made a moment ago is as good, and clients
+/// may trust it already.
+const ROOT_LONGER: u64 = 86_400;
+
 /// A new root for the built-in CA, unless somebody else has just made one.
 fn found() -> Option<Change> {
     let made = match Authority::new(now()) {
@@ -210,7 +214,7 @@ fn found() -> Option<Change> {
         }
     };
     let decision = Decision::new(1, move |now| {
-        let is_new = now.authority.as_ref().is_none_or(|held| held.not_after() < made.not_after());
+        let is_new = now.authority.as_ref().is_none_or(|held| held.not_after() + ROOT_LONGER < made.not_after());
         Ok(match is_new {
             true => Change::PutItem(Item::Authority(made.clone())),
             false => Change::Many(Vec::new()),
@@ -250,4 +254,24 @@ fn drop_item(shelf: Shelf, key: String) -> Change {
             None => Change::Many(Vec::new()),
         })
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Actor, Settings, Store};
+
+    /// The daemon may make the root in the very second before: clients are told of that one.
+    #[tokio::test]
+    async fn a_root_that_was_just_made_stays_and_an_old_one_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { directory: directory.path().join("data"), ..Settings::default() };
+        let store = Store::open(&settings).unwrap();
+        for (age, stays) in [(5, true), (2 * ROOT_LONGER, false)] {
+            let held = Arc::new(Authority::new(now() - age).unwrap());
+            store.commit(Change::PutItem(Item::Authority(held.clone())), Actor::new("test", "")).await.unwrap();
+            store.commit(found().unwrap(), Actor::new("test", "")).await.unwrap();
+            assert_eq!(store.snapshot().authority.as_ref() == Some(&held), stays, "{age} s old");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::auth::unix_seconds;
 use crate::access::{Scope, Secret, Token};
-use crate::store::{Actor, Change, Decision, Item, Refused, Store};
+use crate::store::{Actor, Change, Decision, Item, Refused, Store, as_owner};
 
 /// The file in the data directory.
 pub const FILE: &str = "admin.token";
@@ -50,7 +50,7 @@ pub fn first_token(store: &Store, actor: Actor) -> io::Result<FirstToken> {
         return Ok(FirstToken::InTheWay(file));
     }
     let secret = new_secret()?;
-    write(&part, &secret)?;
+    as_owner(directory, || write(&part, &secret)).flatten()?;
     let token = Arc::new(Token::new(&secret, NAME.to_owned(), Scope::everything(), unix_seconds(), None));
     let decision = Decision::new(1, move |now| match now.tokens.is_empty() {
         true => Ok(Change::PutItem(Item::Token(Arc::clone(&token)))),

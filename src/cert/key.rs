@@ -54,7 +54,7 @@ impl Key {
                 "it must have a part that starts with -----BEGIN PRIVATE KEY-----",
             )),
             Err(error) => Err(Fault::new(
-                format!("the private key cannot be read ({error:?})"),
+                format!("the private key cannot be read: {}", pem::reason(&error)),
                 "give it unchanged, in PEM form (-----BEGIN PRIVATE KEY-----)",
             )),
         }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{Error, PemObject};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Fault;
@@ -24,7 +24,7 @@ pub fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).take(CERTIFICATES_MAX + 1).collect();
     match read {
         Err(error) => Err(Fault::new(
-            format!("the certificates cannot be read ({error:?})"),
+            format!("the certificates cannot be read: {}", reason(&error)),
             "give them unchanged, in PEM form (-----BEGIN CERTIFICATE-----)",
         )),
         Ok(none) if none.is_empty() => Err(Fault::new(
@@ -36,6 +36,18 @@ pub fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
             "give only the certificate and those that vouch for it",
         )),
         Ok(read) => Ok(read),
+    }
+}
+
+/// What is wrong with a PEM text, without a word out of it: it may be a key.
+pub(super) fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::MissingSectionEnd { .. } => "a part that begins has no -----END line",
+        Error::IllegalSectionStart { .. } => "a -----BEGIN line is not whole",
+        Error::Base64Decode(_) => "what stands between the -----BEGIN and -----END lines is not base64",
+        Error::SectionTooLarge => "it is too large",
+        Error::NoItemsFound => "there is none in it",
+        _ => "it is not in PEM form",
     }
 }
 

@@ -28,7 +28,7 @@ const FAULTY_STREAMS_MAX: usize = 64;
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: Stream, client: Rc<Client>) {
     if client.speaks_http2() {
-        serve_http2(stream, &client).await;
+        Box::pin(serve_http2(stream, &client)).await;
     } else {
         serve_http1(stream, &client).await;
     }
@@ -45,36 +45,13 @@ enum Left {
 }
 
 async fn serve_http1(stream: Stream, client: &Rc<Client>) {
-    let limits = &client.worker.shared.settings.clients;
-    let mut builder = http1::Builder::new();
-    builder
-        .half_close(false)
-        .max_headers(limits.headers_max as usize)
-        .max_buf_size((limits.head_size_max as usize).max(APP_BUFFER_SIZE))
-        .max_header_size(limits.head_size_max as usize);
     let mut guarded = Guarded::new(stream, Rc::clone(client));
     loop {
-        let service = service_fn(|request| proxy::handle(request, Rc::clone(client)));
-        let mut connection = builder.serve_connection(TokioIo::new(guarded), service);
-        let left = poll_fn(|context| {
-            let order = client.poll_order(context);
-            match order {
-                Some(Order::End) => return Poll::Ready(Left::Cut),
-                Some(Order::Leave) => Pin::new(&mut connection).graceful_shutdown(),
-                Some(Order::Park) | None => (),
-            }
-            if Pin::new(&mut connection).poll(context).is_ready() {
-                return Poll::Ready(Left::Over);
-            }
-            let parked = order == Some(Order::Park) && client.is_idle();
-            if parked { Poll::Ready(Left::Parked) } else { Poll::Pending }
-        })
-        .await;
-        let parts = connection.into_parts();
-        let (stream, read) = (parts.io.into_inner(), parts.read_buf);
+        // In a box of its own, so that a parked connection holds none of it.
+        let (left, stream, read) = Box::pin(run_http1(guarded, client)).await;
         match left {
             Left::Cut => return drop(client.take_tunnel()),
-            Left::Over => return go_on(stream, read, client).await,
+            Left::Over => return Box::pin(go_on(stream, read, client)).await,
             Left::Parked => guarded = stream.with_read(read),
         }
         if guarded.has_read() {
@@ -86,6 +63,36 @@ async fn serve_http1(stream: Stream, client: &Rc<Client>) {
             return;
         }
     }
+}
+
+/// Has hyper serve a connection until it is idle or over. What is left of it comes back, with octets that hyper has not
+/// looked at.
+async fn run_http1(guarded: Guarded, client: &Rc<Client>) -> (Left, Guarded, Bytes) {
+    let limits = &client.worker.shared.settings.clients;
+    let mut builder = http1::Builder::new();
+    builder
+        .half_close(false)
+        .max_headers(limits.headers_max as usize)
+        .max_buf_size((limits.head_size_max as usize).max(APP_BUFFER_SIZE))
+        .max_header_size(limits.head_size_max as usize);
+    let service = service_fn(|request| proxy::handle(request, Rc::clone(client)));
+    let mut connection = builder.serve_connection(TokioIo::new(guarded), service);
+    let left = poll_fn(|context| {
+        let order = client.poll_order(context);
+        match order {
+            Some(Order::End) => return Poll::Ready(Left::Cut),
+            Some(Order::Leave) => Pin::new(&mut connection).graceful_shutdown(),
+            Some(Order::Park) | None => (),
+        }
+        if Pin::new(&mut connection).poll(context).is_ready() {
+            return Poll::Ready(Left::Over);
+        }
+        let parked = order == Some(Order::Park) && client.is_idle();
+        if parked { Poll::Ready(Left::Parked) } else { Poll::Pending }
+    })
+    .await;
+    let parts = connection.into_parts();
+    (left, parts.io.into_inner(), parts.read_buf)
 }
 
 /// Waits for something to come; false if the connection is over.

@@ -104,6 +104,8 @@ impl Guarded {
 
     /// The same with octets in front that have been looked at already.
     pub(super) fn with_read(self, read: Bytes) -> Self {
+        // Even when there are none, what hyper hands over keeps its whole buffer.
+        let read = if read.is_empty() { Bytes::new() } else { read };
         Self { read, ..self }
     }
 

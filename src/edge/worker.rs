@@ -195,7 +195,8 @@ impl Worker {
                 stats.handshakes.add(1);
                 stats.resumed.add(secure.resumed.into());
                 stats.http2.add(secure.http2.into());
-                connection::serve(Stream::Tls(stream), Client::new(&self, place, Some(secure))).await;
+                // A task of its own: this one is as large as a handshake needs it to be.
+                spawn_local(connection::serve(Stream::Tls(stream), Client::new(&self, place, Some(secure))));
             }
             Ok(Outcome::Proven) => stats.handshakes.add(1),
             Ok(Outcome::NameUnknown) => stats.names_unknown.add(1),

@@ -1,10 +1,8 @@
 //! Runs the real binary in a directory of its own and keeps what it says.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -64,35 +62,40 @@ impl Home {
 
     /// Starts a server in development mode, on free ports; ready when this returns.
     pub(crate) fn serve(&self) -> Server {
-        self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        let free = "127.0.0.1:0";
+        self.serve_with(&[
+            "serve",
+            "--listen",
+            free,
+            "--admin-listen",
+            free,
+            "--http-listen",
+            free,
+            "--https-listen",
+            free,
+        ])
+    }
+
+    /// Starts a server by a settings file, on free ports: it has no zone, no route and no demo app.
+    pub(crate) fn serve_settled(&self) -> Server {
+        self.serve_settled_at("127.0.0.1")
+    }
+
+    fn serve_settled_at(&self, admin: &str) -> Server {
+        let settings = "[store]\ndirectory = \"./freehold-data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[admin]\n";
+        self.write("freehold.toml", &format!("{settings}listen = [\"{admin}:0\"]\n")).serve_with(&["serve"])
     }
 
     /// As [`Home::serve`], reached over HTTPS too, with a token and the root for whoever comes that way.
     pub(crate) fn serve_secure(&self) -> Server {
-        let mut server = self.serve_with(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"]);
+        let mut server = self.serve_settled_at("0.0.0.0");
         let url = server.admin.replace("0.0.0.0", "127.0.0.1");
-        let made = self.post("/v1/tokens", r#"{"name": "test", "rights": "admin"}"#);
-        let secret = made["secret"].as_str().unwrap_or_else(|| panic!("no token: {made}"));
-        self.write("test.token", &format!("{secret}\n"));
-        fs::set_permissions(self.path("test.token"), fs::Permissions::from_mode(0o600)).unwrap();
         server.elsewhere = vec![
             ("FREEHOLD_SERVER", url),
-            ("FREEHOLD_TOKEN_FILE", self.path("test.token").display().to_string()),
+            ("FREEHOLD_TOKEN_FILE", self.path("freehold-data/admin.token").display().to_string()),
             ("FREEHOLD_CA_FILE", self.path("freehold-data/local-ca.pem").display().to_string()),
         ];
         server
-    }
-
-    /// Sends JSON to the admin socket; the answer's body.
-    pub(crate) fn post(&self, path: &str, body: &str) -> serde_json::Value {
-        let mut stream = UnixStream::connect(self.path("freehold-data/admin.socket")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Type: application/json\r\n");
-        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
     pub(crate) fn serve_with(&self, arguments: &[&str]) -> Server {

@@ -33,7 +33,7 @@ pub(crate) fn play(name: &str) {
     let mut session = Session::read(&path);
     let ways: Vec<String> = session.head.iter().filter_map(|line| line.strip_prefix("#: ")).map(Into::into).collect();
     let update = std::env::var_os("UPDATE").is_some();
-    for way in if ways.is_empty() { vec!["without a server".to_owned()] } else { ways } {
+    for way in if ways.is_empty() { vec!["where none has run".to_owned()] } else { ways } {
         let wrong = session.play(&way, update);
         assert!(wrong.is_empty(), "{}, {way}:\n{}", session.path.display(), wrong.join("\n"));
     }
@@ -67,9 +67,14 @@ impl Session {
         let home = Home::new();
         fs::create_dir(home.path("tmp")).unwrap();
         let server = match way {
-            "with a server" => Some(home.serve()),
+            "with a server" => Some(home.serve_settled()),
             "over HTTPS" => Some(home.serve_secure()),
-            "without a server" => None,
+            // One has run here before, so that both ways begin at the same revision.
+            "without a server" => {
+                home.serve_settled().stop();
+                None
+            }
+            "where none has run" => None,
             other => panic!("{}: there is no way \"{other}\"", self.path.display()),
         };
         let mut wrong = Vec::new();
@@ -136,8 +141,11 @@ impl Step {
                 line.replace_range(at..at + 19, "<time>");
                 line.replace_range(..at, "<number> "); // before it stands the revision
             }
-            if let Some((before, number)) = line.rsplit_once("revision ") {
-                *line = format!("{before}revision <number>{}", number.trim_start_matches(|c: char| c.is_ascii_digit()));
+            for word in ["revision ", "--before "] {
+                if let Some((before, number)) = line.rsplit_once(word) {
+                    let rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
+                    *line = format!("{before}{word}<number>{rest}");
+                }
             }
         }
     }
