@@ -116,8 +116,8 @@ impl Home {
         if told.starts_with("DNS ") {
             server.hear(|line| line.starts_with("Ctrl-C"));
         }
-        let words = server.heard.iter().flat_map(|line| line.split([' ', '"', '=', ',']));
-        server.admin = words.filter(|word| is_url(word)).last().unwrap_or_default().to_owned();
+        let mut words = server.heard.iter().flat_map(|line| line.split([' ', '"', '=', ',']));
+        server.admin = words.rfind(|word| is_url(word)).unwrap_or_default().to_owned();
         server
     }
 }
