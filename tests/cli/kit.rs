@@ -212,10 +212,7 @@ pub(crate) fn ask(server: SocketAddr, name: &str) -> Vec<[u8; 4]> {
     let mut reply = [0; 512];
     let size = socket.recv(&mut reply).unwrap();
     let message = Message::from_bytes(&reply[..size]).unwrap();
-    let address = |record: &Record| match &record.data {
-        RData::A(address) => Some(address.0.octets()),
-        _ => None,
-    };
+    let address = |record: &Record| if let RData::A(address) = &record.data { Some(address.0.octets()) } else { None };
     message.answers.iter().filter_map(address).collect()
 }
 
