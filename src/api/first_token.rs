@@ -60,9 +60,9 @@ pub fn first_token(store: &Store, actor: Actor) -> io::Result<FirstToken> {
         Ok(_) => finish(&part, file),
         Err(refused) => {
             fs::remove_file(&part)?;
-            match refused {
-                Refused::Present(_) => Ok(FirstToken::Present(store.snapshot().tokens.len())),
-                other => Err(io::Error::other(other.to_string())),
+            match matches!(refused, Refused::Present(_)) {
+                true => Ok(FirstToken::Present(store.snapshot().tokens.len())),
+                false => Err(io::Error::other(refused.to_string())),
             }
         }
     }

@@ -40,6 +40,7 @@ pub fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
 }
 
 /// What is wrong with a PEM text, without a word out of it: it may be a key.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the library may learn of more faults")]
 pub(super) fn reason(error: &Error) -> &'static str {
     match error {
         Error::MissingSectionEnd { .. } => "a part that begins has no -----END line",

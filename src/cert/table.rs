@@ -7,14 +7,17 @@ use imbl::OrdMap;
 
 use super::{Certificate, Origin, Subject};
 
+/// Certificates by a name, several where they vouch for the same.
+type Index = OrdMap<Arc<str>, Arc<[Arc<Certificate>]>>;
+
 /// All certificates there are. A clone shares everything; a change copies a short path.
 #[derive(Clone, Default)]
 pub struct Certificates {
     by_id: OrdMap<Arc<str>, Arc<Certificate>>,
     /// By each name and address they vouch for, as text. A wildcard stands under the name below which it holds, so that a
     /// look-up has nothing to put together.
-    exact: OrdMap<Arc<str>, Arc<[Arc<Certificate>]>>,
-    wildcard: OrdMap<Arc<str>, Arc<[Arc<Certificate>]>>,
+    exact: Index,
+    wildcard: Index,
 }
 
 impl Certificates {
@@ -93,7 +96,7 @@ impl Certificates {
     }
 
     /// Where a subject is looked up, and under what.
-    fn index(&mut self, subject: &Subject) -> (&mut OrdMap<Arc<str>, Arc<[Arc<Certificate>]>>, String) {
+    fn index(&mut self, subject: &Subject) -> (&mut Index, String) {
         match subject.wildcard_parent() {
             Some(parent) => (&mut self.wildcard, parent.to_owned()),
             None => (&mut self.exact, subject.to_string()),

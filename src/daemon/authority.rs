@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::Failure;
 use crate::api::system_reason;
 use crate::cert::Authority;
-use crate::store::{Actor, Change, Decision, Item, Refused, Snapshot, Store};
+use crate::store::{Actor, Change, Decision, Item, Refused, Snapshot, Store, as_owner};
 
 /// Where the root certificate lies, in the data directory.
 const FILE: &str = "local-ca.pem";
@@ -33,7 +33,7 @@ pub(super) async fn of(store: &Store, directory: &Path, now: u64) -> Result<Arc<
         None => found(store, now).await?,
     };
     let path = root(directory);
-    keep(&path, authority.root_pem().as_bytes()).map_err(|fault| {
+    as_owner(directory, || keep(&path, authority.root_pem().as_bytes())).flatten().map_err(|fault| {
         let message = format!("cannot write {}: {}", path.display(), system_reason(&fault));
         Failure::new(message, "let the user that runs freehold write in the data directory")
     })?;

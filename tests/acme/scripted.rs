@@ -99,7 +99,7 @@ impl Ca {
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (serving, certified) = (inner.clone(), own.certified().unwrap());
-        let (ready, is_ready) = mpsc::channel();
+        let (ready, is_ready) = mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

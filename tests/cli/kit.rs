@@ -116,8 +116,8 @@ impl Home {
         if told.starts_with("DNS ") {
             server.hear(|line| line.starts_with("Ctrl-C"));
         }
-        let words = server.heard.iter().flat_map(|line| line.split([' ', '"', '=', ',']));
-        server.admin = words.filter(|word| is_url(word)).last().unwrap_or_default().to_owned();
+        let mut words = server.heard.iter().flat_map(|line| line.split([' ', '"', '=', ',']));
+        server.admin = words.rfind(|word| is_url(word)).unwrap_or_default().to_owned();
         server
     }
 }
@@ -212,10 +212,7 @@ pub(crate) fn ask(server: SocketAddr, name: &str) -> Vec<[u8; 4]> {
     let mut reply = [0; 512];
     let size = socket.recv(&mut reply).unwrap();
     let message = Message::from_bytes(&reply[..size]).unwrap();
-    let address = |record: &Record| match &record.data {
-        RData::A(address) => Some(address.0.octets()),
-        _ => None,
-    };
+    let address = |record: &Record| if let RData::A(address) = &record.data { Some(address.0.octets()) } else { None };
     message.answers.iter().filter_map(address).collect()
 }
 

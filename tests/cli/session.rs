@@ -211,8 +211,11 @@ pub(crate) fn matches(expected: &[String], said: &[String]) -> bool {
     }
 }
 
+/// A placeholder, and what it stands for.
+type Placeholder = (&'static str, fn(&str) -> bool);
+
 /// What stands for something that differs from run to run.
-const PLACEHOLDERS: [(&str, fn(&str) -> bool); 4] = [
+const PLACEHOLDERS: [Placeholder; 4] = [
     ("<time>", is_time),
     ("<number>", |text| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())),
     ("<word>", |text| !text.is_empty() && !text.contains(' ')),

@@ -31,8 +31,9 @@ www  A   192.0.2.1
 /// A server of one zone.
 fn serve() -> (Home, Server) {
     let home = Home::new();
-    home.write("zones/home.example.zone", ZONE);
-    let server = home.serve();
+    let server = home.write("home.example.zone", ZONE).serve_settled();
+    let imported = home.run(&["zone", "import", "home.example.zone"]);
+    assert_eq!(imported.code, 0, "{}", imported.err);
     (home, server)
 }
 

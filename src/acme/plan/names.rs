@@ -32,7 +32,7 @@ pub fn is_internal(subject: &Subject) -> bool {
         Subject::Name(name) => name.strip_prefix("*.").unwrap_or(name),
     };
     let below = |top: &&str| name.strip_suffix(*top).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !name.contains('.') || INTERNAL.iter().any(|top| below(&top))
+    !name.contains('.') || INTERNAL.iter().any(below)
 }
 
 /// The certificates for these names, each a sorted list. A name of its own has one of its own, so that one name in trouble

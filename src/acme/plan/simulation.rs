@@ -16,6 +16,9 @@ const CA: &str = "https://ca.example/directory";
 /// What the CA does with an order at this moment.
 type Mood = Box<dyn Fn(u64) -> Result<(), Cause>>;
 
+/// An order of the CA: when, for what, whether it was a renewal, whether it was issued.
+type Ordered = (u64, String, bool, bool);
+
 struct World {
     authority: Authority,
     certificates: Certificates,
@@ -28,8 +31,8 @@ struct World {
     /// The part of the lifetime after which the CA would like renewals, if it says.
     window: Option<f64>,
     mood: Mood,
-    /// Orders of the CA: when, for what, whether it was a renewal, whether it was issued.
-    orders: Vec<(u64, String, bool, bool)>,
+    /// What the CA was asked.
+    orders: Vec<Ordered>,
     now: u64,
 }
 
@@ -140,19 +143,18 @@ impl World {
 
     /// What Let's Encrypt would not have taken: its limits as of 2026.
     fn limits_kept(&self) {
-        let within =
-            |span: u64, count: usize, what: &str, key: &dyn Fn(&(u64, String, bool, bool)) -> Option<String>| {
-                let mut times: HashMap<String, Vec<u64>> = HashMap::new();
-                for order in &self.orders {
-                    if let Some(key) = key(order) {
-                        times.entry(key).or_default().push(order.0);
-                    }
+        let within = |span: u64, count: usize, what: &str, key: &dyn Fn(&Ordered) -> Option<String>| {
+            let mut times: HashMap<String, Vec<u64>> = HashMap::new();
+            for order in &self.orders {
+                if let Some(key) = key(order) {
+                    times.entry(key).or_default().push(order.0);
                 }
-                for (key, times) in times {
-                    let crowded = times.windows(count + 1).find(|window| window[count] - window[0] < span);
-                    assert!(crowded.is_none(), "{what} of {key}: {crowded:?}");
-                }
-            };
+            }
+            for (key, times) in times {
+                let crowded = times.windows(count + 1).find(|window| window[count] - window[0] < span);
+                assert!(crowded.is_none(), "{what} of {key}: {crowded:?}");
+            }
+        };
         within(3 * HOUR, 300, "orders", &|_| Some(CA.to_owned()));
         within(7 * DAY, 50, "new names", &|(_, _, renewal, issued)| {
             (*issued && !renewal).then(|| "example.org".to_owned())

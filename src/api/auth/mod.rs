@@ -303,4 +303,6 @@ fn forbidden(token: &Token, Denied { limit, reason }: Denied) -> Problem {
 }
 
 #[cfg(test)]
+mod narrow;
+#[cfg(test)]
 pub(in crate::api) mod tests;

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use crate::zone::{Fault, Place};
 
 const MANUAL: &str = "see the manual, docs/settings.md";
-const SECTIONS: [&str; 5] = ["store", "dns", "admin", "acme", "log"];
+const SECTIONS: [&str; 6] = ["store", "dns", "admin", "edge", "acme", "log"];
 /// How alike a word must be to be suggested: 0 is nothing alike, 1 the same.
 const ALIKE_MIN: f64 = 0.7;
 
