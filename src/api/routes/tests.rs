@@ -156,27 +156,30 @@ async fn nothing_leads_back_to_ourselves() {
 }
 
 #[tokio::test]
-async fn a_narrow_token_manages_the_routes_of_its_names() {
+async fn a_narrow_token_sees_the_routes_of_its_names_and_changes_none() {
     let (bench, admin) = bench().await;
-    put(&bench, &admin, "/v1/routes/app.elsewhere.test", APP).await;
-    put(&bench, &admin, "/v1/routes/other.home.example", APP).await;
+    for host in ["app.elsewhere.test", "other.home.example", "app.home.example"] {
+        assert_eq!(put(&bench, &admin, &format!("/v1/routes/{host}"), APP).await.status, 201);
+    }
     let scope = r#"{"rights":"write","zones":["home.example"],"names":["app.home.example"],"types":["A","AAAA"]}"#;
     let narrow = bench.token("narrow", scope).await.reveal();
-    let made = put(&bench, &narrow, PLACE, APP).await;
-    assert_eq!(made.status, 201, "{}", made.body);
     let list = ask(&bench, &narrow, Method::GET, "/v1/routes").await;
     let shown: Vec<_> = list.body["routes"].as_array().unwrap().iter().map(|route| &route["id"]).collect();
     assert_eq!(shown, ["app.home.example/"]);
+    assert_eq!(ask(&bench, &narrow, Method::GET, PLACE).await.status, 200);
     for (host, limit) in
         [("other.home.example", "names"), ("app.elsewhere.test", "zones"), ("a.sub.home.example", "zones")]
     {
-        for method in [Method::GET, Method::PUT, Method::DELETE] {
-            let path = format!("/v1/routes/{host}");
-            let refused = Ask::new(method, &path).body(JSON, APP).send(&bench, &narrow).await;
-            assert_eq!((refused.status, &refused.body["limit"]), (403, &json!(limit)), "{host}: {}", refused.body);
+        let refused = ask(&bench, &narrow, Method::GET, &format!("/v1/routes/{host}")).await;
+        assert_eq!((refused.status, &refused.body["limit"]), (403, &json!(limit)), "{host}: {}", refused.body);
+    }
+    let of_zone = bench.token("zone", r#"{"rights":"write","zones":["home.example"]}"#).await.reveal();
+    let read = bench.token("read", r#"{"rights":"read"}"#).await.reveal();
+    for token in [&narrow, &of_zone, &read] {
+        for method in [Method::PUT, Method::DELETE] {
+            assert_eq!(Ask::new(method, PLACE).body(JSON, APP).send(&bench, token).await.status, 403);
         }
     }
-    let read = bench.token("read", r#"{"rights":"read"}"#).await.reveal();
-    assert_eq!(put(&bench, &read, PLACE, APP).await.status, 403);
-    assert_eq!(ask(&bench, &narrow, Method::DELETE, PLACE).await.status, 200);
+    let write = bench.token("write", r#"{"rights":"write"}"#).await.reveal();
+    assert_eq!(ask(&bench, &write, Method::DELETE, PLACE).await.status, 200);
 }
