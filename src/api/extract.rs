@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ZoneRevision {
 
 const ZONE_HINT: &str = "write it as in home.example; a slash in it is written %2F";
 
-fn zone_name(text: &str) -> Result<Name, Problem> {
+pub(super) fn zone_name(text: &str) -> Result<Name, Problem> {
     let name = text::name(text, NameRef::root()).map_err(|fault| {
         Problem::bad_request(format!("this is not the name of a zone: {}", fault.message), ZONE_HINT)
     })?;

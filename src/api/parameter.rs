@@ -14,6 +14,7 @@ use super::records::{self, DeleteQuery, Filter};
 use super::routes::RouteId;
 use super::tag::{Conditions, Known};
 use super::tokens::TokenId;
+use super::zones::{self, ZonePage};
 
 type Provider = Option<ParameterIn>;
 
@@ -50,6 +51,10 @@ parameters! {
     )]
     DeleteQuery: [values(), dry_run()]
     Paging: [limit(history::LIMIT, history::LIMIT_MAX), before()]
+    ZonePage: [
+        limit(zones::LIMIT_DEFAULT, zones::LIMIT_MAX),
+        text("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", "office.example")
+    ]
     Filter: [
         text("name", ParameterIn::Query, "Only this name: `@`, relative to the zone, or absolute with its final dot.", "www"),
         text("below", ParameterIn::Query, "Only this name and all below it.", "apps"),

@@ -71,6 +71,31 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn zones_are_listed_page_by_page() {
+    let bench = Bench::new();
+    for name in ["c.example", "a.example", "b.a.example", "d.example"] {
+        assert_eq!(bench.put(&format!("/v1/zones/{name}/file"), ZONE).await.0, 200);
+    }
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let (.., body) = bench.ask(Method::GET, &format!("/v1/zones?{query}"), "application/json", "").await;
+        let page: ZoneList = serde_json::from_slice(&body).unwrap();
+        assert!(page.zones.len() <= 2);
+        seen.extend(page.zones.into_iter().map(|zone| zone.name));
+        let Some(next) = page.next else { break };
+        query = format!("limit=2&cursor={next}");
+    }
+    assert_eq!(seen, ["a.example", "b.a.example", "c.example", "d.example"]);
+    for wrong in ["limit=0", "limit=10001", "cursor=a..b", "page=2"] {
+        assert_eq!(
+            bench.problem(Method::GET, &format!("/v1/zones?{wrong}"), "application/json", "").await.0,
+            400,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_zone_comes_is_read_and_goes() {
     let bench = Bench::new();
     let (status, change) = bench.put(FILE, ZONE).await;

@@ -60,7 +60,7 @@ impl ZoneSummary {
     }
 }
 
-/// All zones.
+/// Zones: all, or a page of them.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ZoneList {
     /// The revision of everything Freehold knows that this list was read from.
@@ -68,6 +68,10 @@ pub struct ZoneList {
     pub revision: u64,
     /// The zones in canonical order.
     pub zones: Vec<ZoneSummary>,
+    /// Where the next page begins; none behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("office.example"))]
+    pub next: Option<String>,
 }
 
 /// What a change of a zone did, or would do.

@@ -1,28 +1,57 @@
 //! Zones: list, read, delete. A zone comes into being by [`super::new_zone`] or [`super::zone_file`].
 
 use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::auth::Allowed;
 use super::change;
-use super::extract::{DryRun, NoQuery, ZoneName};
+use super::extract::{DryRun, NoQuery, Queries, ZoneName, zone_name};
 use super::problem::{NameTaken, NoSuchZone, Stale};
 use super::tag::{self, Conditions, Known};
-use super::types::{ZoneChange, ZoneList, ZoneSummary};
+use super::types::{ZoneChange, ZoneList, ZoneSummary, plain};
 use super::{Problem, blocking};
 use crate::access::Object;
 use crate::store::Change;
+use crate::wire::{Name, NameRef};
 
-/// List all zones
+/// Zones on a page, by default and at most.
+pub(super) const LIMIT_DEFAULT: usize = 1_000;
+pub(super) const LIMIT_MAX: usize = 10_000;
+
+/// Which page of the list of zones.
+pub(in crate::api) struct ZonePage {
+    limit: usize,
+    from: Option<Name>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ZonePage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let queries = Queries::from_request_parts(parts, state).await?.only(&["limit", "cursor"])?;
+        let limit = queries.number("limit", 1..=LIMIT_MAX as u64)?;
+        Ok(Self {
+            limit: limit.map_or(LIMIT_DEFAULT, |limit| limit as usize),
+            from: queries.one("cursor")?.map(zone_name).transpose()?,
+        })
+    }
+}
+
+/// List zones
 ///
-/// With a token that is limited to zones: those.
+/// All, page by page. With a token that is limited to zones: those.
 #[utoipa::path(get, path = "/v1/zones", tag = "Zones", operation_id = "listZones",
+    params(ZonePage),
     responses((status = 200, description = "The zones, in canonical order.", body = ZoneList)))]
-pub(super) async fn list(allowed: Allowed, _: NoQuery) -> Result<Json<ZoneList>, Problem> {
+pub(super) async fn list(allowed: Allowed, page: ZonePage) -> Result<Json<ZoneList>, Problem> {
     let snapshot = allowed.to(Object::Server)?.store.snapshot();
-    let shown = snapshot.zones.iter().filter(|zone| allowed.sees_zone(zone.apex()));
-    let zones = shown.map(|zone| ZoneSummary::of(zone)).collect();
-    Ok(Json(ZoneList { revision: snapshot.revision, zones }))
+    let from = page.from.as_ref().map_or(NameRef::root(), Name::borrow);
+    let mut shown = snapshot.zones.iter_from(from).filter(|zone| allowed.sees_zone(zone.apex()));
+    let zones = shown.by_ref().take(page.limit).map(|zone| ZoneSummary::of(zone)).collect();
+    let next = shown.next().map(|zone| plain(zone.apex()));
+    Ok(Json(ZoneList { revision: snapshot.revision, zones, next }))
 }
 
 /// Read a zone in short

@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper::Method;
 
 use super::arguments::{Options, Output};
-use super::door::{Door, Place, question, zone_path};
+use super::door::{Door, Place, escaped, question, zone_path};
 use super::json;
 use super::save::{Readers, save};
 use super::stop::{Exit, Stop};
@@ -17,18 +17,23 @@ use crate::wire::Name;
 /// `freehold zone list`
 pub(super) async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
-    let list: ZoneList = door.ask_json(question(Method::GET, "/v1/zones", "")?).await?;
+    let (mut zones, mut query) = (Vec::new(), String::new());
+    loop {
+        let page: ZoneList = door.ask_json(question(Method::GET, "/v1/zones", &query)?).await?;
+        zones.extend(page.zones);
+        let Some(next) = page.next else { break };
+        query = format!("cursor={}", escaped(&next));
+    }
     door.close().await?;
     if options.output == Output::Json {
-        json(&list.zones)?;
+        json(&zones)?;
         return Ok(Exit::Done);
     }
-    if list.zones.is_empty() {
+    if zones.is_empty() {
         writeln!(io::stderr(), "no zones yet: freehold zone import FILE brings the first")?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<_> = list
-        .zones
+    let rows: Vec<_> = zones
         .iter()
         .map(|zone| vec![zone.name.clone(), zone.names.to_string(), zone.records.to_string(), zone.serial.to_string()])
         .collect();

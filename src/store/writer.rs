@@ -1,7 +1,7 @@
 //! The one writer, on its own thread: take a batch, apply, save, publish, answer the callers.
 //!
-//! A batch is whatever has queued up while the one before was being synced, so a lone caller never waits for others and
-//! many share one sync. Nothing is published that is not on disk. When the disk refuses, the batch is tried again
+//! A batch is whatever has queued up while the one before was being synced, and what still comes while the batch is being
+//! applied; so a lone caller never waits for others and many share one sync. Nothing is published that is not on disk. When the disk refuses, the batch is tried again
 //! change by change, so that a large one that finds no room does not take small ones with it.
 
 use std::io;
@@ -74,36 +74,55 @@ pub(super) fn queue() -> (Sender<Message>, Receiver<Message>) {
 
 type Answer = Result<Done, Refused>;
 
+/// What waits for the writer, in the order in which it came.
+struct Line<'q> {
+    queue: &'q mut Receiver<Message>,
+    /// What ended the search for more changes: its turn is next.
+    next: Option<Message>,
+}
+
+impl Line<'_> {
+    /// Whatever is next; `None` when nobody is left who could ask.
+    fn wait(&mut self) -> Option<Message> {
+        self.next.take().or_else(|| self.queue.blocking_recv())
+    }
+
+    /// The next change, if one waits and nothing else comes before it.
+    fn change(&mut self) -> Option<Request> {
+        if self.next.is_some() {
+            return None;
+        }
+        match self.queue.try_recv().ok()? {
+            Message::Commit(request) => Some(request),
+            other @ (Message::Covered(_) | Message::Answer(_) | Message::Check(_) | Message::Stop) => {
+                self.next = Some(other);
+                None
+            }
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn start(self, mut queue: Receiver<Message>) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run(&mut queue))
     }
 
     fn run(mut self, queue: &mut Receiver<Message>) {
-        let mut going = true;
-        while going && let Some(message) = queue.blocking_recv() {
-            let mut batch = Vec::new();
-            let mut next = Some(message);
-            while let Some(message) = next.take() {
-                match message {
-                    Message::Commit(request) => batch.push(request),
-                    Message::Covered(revision) => self.prune(revision),
-                    // Whoever asked may have gone away.
-                    Message::Answer(answer) => drop(answer.send(())),
-                    Message::Check(answer) => drop(answer.send(self.check())),
-                    Message::Stop => going = false,
-                }
-                let weight: usize = batch.iter().map(|request| request.change.weight()).sum();
-                if going && batch.len() < BATCH_MAX && weight < BATCH_WEIGHT_MAX {
-                    next = queue.try_recv().ok();
-                }
+        let mut line = Line { queue, next: None };
+        while let Some(message) = line.wait() {
+            match message {
+                Message::Commit(request) => self.process(vec![request], &mut || line.change()),
+                Message::Covered(revision) => self.prune(revision),
+                // Whoever asked may have gone away.
+                Message::Answer(answer) => drop(answer.send(())),
+                Message::Check(answer) => drop(answer.send(self.check())),
+                Message::Stop => return,
             }
-            self.process(batch);
         }
     }
 
-    fn process(&mut self, batch: Vec<Request>) {
-        match self.attempt(&batch) {
+    fn process(&mut self, mut batch: Vec<Request>, more: &mut dyn FnMut() -> Option<Request>) {
+        match self.attempt(&mut batch, more) {
             Ok(answers) => batch.into_iter().zip(answers).for_each(|(request, answer)| self.answer(request, answer)),
             Err(fault) => {
                 self.journal.abandon();
@@ -114,7 +133,7 @@ impl Writer {
 
     fn refuse(&mut self, batch: Vec<Request>, fault: &io::Error) {
         if batch.len() > 1 {
-            return batch.into_iter().for_each(|request| self.process(vec![request]));
+            return batch.into_iter().for_each(|request| self.process(vec![request], &mut || None));
         }
         let refused = self.fail(fault);
         batch.into_iter().for_each(|request| self.answer(request, Err(refused.clone())));
@@ -156,30 +175,21 @@ impl Writer {
         }
     }
 
-    /// Applies and saves a batch; an error means that nothing of it has happened.
-    fn attempt(&mut self, batch: &[Request]) -> io::Result<Vec<Answer>> {
+    /// Applies and saves a batch, and with it what comes while it is being applied; an error means that nothing of it has
+    /// happened.
+    fn attempt(
+        &mut self,
+        batch: &mut Vec<Request>,
+        more: &mut dyn FnMut() -> Option<Request>,
+    ) -> io::Result<Vec<Answer>> {
         let mut state = Snapshot::clone(&self.snapshots.load_full());
-        let mut touched = TouchedParts::default();
-        let mut answers = Vec::with_capacity(batch.len());
-        for request in batch {
-            let applied = match apply(&state, &request.change) {
-                Ok(applied) => applied,
-                Err(refused) => {
-                    answers.push(Err(refused));
-                    continue;
-                }
-            };
-            if !applied.changed() {
-                answers.push(Ok(applied.done(state.revision)));
-                continue;
+        let (mut touched, mut answers, mut weight) = (TouchedParts::default(), Vec::new(), 0);
+        while let Some(request) = batch.get(answers.len()) {
+            weight += request.change.weight();
+            answers.push(self.enter(&mut state, &mut touched, request)?);
+            if answers.len() == batch.len() && batch.len() < BATCH_MAX && weight < BATCH_WEIGHT_MAX {
+                batch.extend(more());
             }
-            if touched.is_empty() {
-                self.journal.begin()?;
-            }
-            let revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
-            answers.push(Ok(applied.done(revision)));
-            touched.add(&applied);
-            state = Snapshot { revision, ..applied.state };
         }
         if !touched.is_empty() {
             let started = Instant::now();
@@ -191,6 +201,23 @@ impl Writer {
             self.publish(state, touched, size);
         }
         Ok(answers)
+    }
+
+    /// Applies a change and enters it into the journal.
+    fn enter(&mut self, state: &mut Snapshot, touched: &mut TouchedParts, request: &Request) -> io::Result<Answer> {
+        let applied = match apply(state, &request.change) {
+            Ok(applied) if applied.changed() => applied,
+            Ok(applied) => return Ok(Ok(applied.done(state.revision))),
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if touched.is_empty() {
+            self.journal.begin()?;
+        }
+        let revision = self.journal.append(|out| entry::write(out, unix_seconds(), &request.actor, &applied))?;
+        let done = applied.done(revision);
+        touched.add(&applied);
+        *state = Snapshot { revision, ..applied.state };
+        Ok(Ok(done))
     }
 
     fn publish(&mut self, snapshot: Snapshot, touched: TouchedParts, size: u64) {

@@ -43,6 +43,11 @@ impl Zones {
         self.tree.iter()
     }
 
+    /// The zones from this name on.
+    pub fn iter_from(&self, name: NameRef<'_>) -> Iter<'_, Arc<Zone>> {
+        self.tree.iter_from(name)
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.tree.len()
