@@ -16,11 +16,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::UnixListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::route::Address;
+
 /// The host it is for; a route of this name that somebody made is left alone.
 pub(super) const HOST: &str = "app.home.example";
-pub(super) const SOCKET: &str = "demo.socket";
+const SOCKET: &str = "demo.socket";
 /// Connections at once; the edge keeps a few of them.
 const CONNECTIONS_MAX: usize = 1_024;
+
+/// Whether an app's address is the socket of a demo app, in whatever data directory.
+pub(super) fn is_socket(address: &Address) -> bool {
+    matches!(address, Address::Unix(path) if path.file_name().is_some_and(|name| name == SOCKET))
+}
 
 /// The running app. Dropped, it ends and takes its socket away.
 pub(super) struct Demo {

@@ -52,7 +52,7 @@ impl Edge {
         };
         let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
         let directory = &settings.store.directory;
-        put_addresses(store, &wanted.addresses).await?;
+        put_addresses(store, &wanted.addresses).await;
         let demo = if development { demo(store, directory).await } else { None };
         authority::of(store, directory, now()).await?;
         let tickets = Tickets::open(directory, now());
@@ -104,23 +104,26 @@ impl Edge {
     }
 }
 
-/// The public addresses, which the records of routes are made of, are as the settings say.
-async fn put_addresses(store: &Store, addresses: &[IpAddr]) -> Result<(), Failure> {
-    let ipv4 =
-        addresses.iter().filter_map(|address| if let IpAddr::V4(address) = address { Some(*address) } else { None });
-    let ipv6 =
-        addresses.iter().filter_map(|address| if let IpAddr::V6(address) = address { Some(*address) } else { None });
+/// The public addresses, which the records of routes are made of, become what the settings say. Where records made by hand
+/// stand in the way, the log says so and the addresses stay as they were: what is served must not end with it.
+async fn put_addresses(store: &Store, addresses: &[IpAddr]) {
+    let ipv4 = addresses.iter().filter_map(|address| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    });
+    let ipv6 = addresses.iter().filter_map(|address| match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(*address),
+    });
     let wanted = EdgeAddresses::new(ipv4, ipv6);
     let now = store.snapshot().addresses.clone();
     if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
-        return Ok(());
+        return;
     }
     let change = Change::PutItem(Item::Addresses(Arc::new(wanted)));
-    store
-        .commit(change, Actor::new("settings", ""))
-        .await
-        .map(drop)
-        .map_err(|refused| Failure::line(&format!("the addresses of the edge are not taken: {refused}")))
+    if let Err(refused) = store.commit(change, Actor::new("settings", "")).await {
+        tracing::error!(%refused, "edge.addresses is not taken; the records of routes stay as they are");
+    }
 }
 
 /// The demo app behind its route, unless the developer has made one of that name. Without it everything else works.
@@ -128,7 +131,10 @@ async fn demo(store: &Store, directory: &Path) -> Option<Demo> {
     let told = |reason: String| tracing::warn!(reason, "there is no demo app");
     let demo = Demo::start(directory).map_err(|fault| told(system_reason(&fault))).ok()?;
     let route = route(&demo.target()).map_err(|fault| told(fault.to_string())).ok()?;
-    let ours = |route: &Route| format!("{:?}", route.target()).contains(demo::SOCKET);
+    let ours = |route: &Route| match route.target() {
+        Target::Apps(apps) => apps.iter().any(|app| demo::is_socket(&app.address)),
+        Target::Redirect(_) | Target::Folder(_) => false,
+    };
     match store.snapshot().routes.get(route.id()) {
         Some(theirs) if !ours(theirs) => return None,
         Some(same) if **same == route => return Some(demo),
@@ -146,4 +152,37 @@ async fn demo(store: &Store, directory: &Path) -> Option<Demo> {
 
 fn route(target: &str) -> Result<Route, crate::route::Fault> {
     Route::new(Host::parse(HOST)?, PathPrefix::root(), Target::parse(target)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::Zone;
+    use crate::zone::text::read;
+
+    fn zone(text: &str) -> Arc<Zone> {
+        let origin = "home.example".parse().ok();
+        let mut none = |_: &str, _: &str| Err(std::io::Error::other("nothing is included"));
+        let reading = read(text.as_bytes().into(), "zone", origin, &mut none, &mut |_| ());
+        Arc::new(Zone::build(reading.draft).zone.unwrap())
+    }
+
+    /// A record made by hand where a route would own one must not keep the server from starting.
+    #[tokio::test]
+    async fn addresses_that_are_refused_leave_all_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = crate::store::Settings { directory: directory.path().join("data"), ..Default::default() };
+        let store = Store::open(&settings).unwrap();
+        let by_hand = "@ 300 SOA ns h 1 1 1 1 1\n@ 300 NS ns\nns 300 A 192.0.2.1\napp 300 A 192.0.2.2\n";
+        let route = Arc::new(route("http://127.0.0.1:3000").unwrap());
+        for change in [Change::PutZone { zone: zone(by_hand) }, Change::PutItem(Item::Route(route))] {
+            store.commit(change, Actor::new("test", "")).await.unwrap();
+        }
+        put_addresses(&store, &[[192, 0, 2, 9].into()]).await;
+        assert!(store.snapshot().addresses.is_none());
+        let without = by_hand.replace("app 300 A 192.0.2.2\n", "");
+        store.commit(Change::PutZone { zone: zone(&without) }, Actor::new("test", "")).await.unwrap();
+        put_addresses(&store, &[[192, 0, 2, 9].into()]).await;
+        assert!(store.snapshot().addresses.is_some());
+    }
 }

@@ -172,6 +172,11 @@ impl Allowed {
         self.is_free_to(Object::Zone(zone))
     }
 
+    /// Whether every zone may be shown, as a whole.
+    pub(in crate::api) fn sees_everything(&self) -> bool {
+        self.is_free_to(Object::Everything)
+    }
+
     /// Whether a set may be shown.
     pub(in crate::api) fn sees(&self, zone: NameRef<'_>, name: NameRef<'_>, kind: Kind) -> bool {
         self.is_free_to(Object::Set { zone, name, kind })
