@@ -24,6 +24,7 @@ use super::ChallengeAnswer;
 use super::census::Census;
 use super::client::{Client, Place};
 use super::connection;
+use super::direct::Date;
 use super::log::{AccessLog, Lines};
 use super::random::Random;
 use super::settings::Settings;
@@ -82,6 +83,7 @@ pub(super) struct Worker {
     routes: RefCell<HashMap<Box<str>, Arc<RouteStats>>>,
     pub(super) random: Random,
     pub(super) log: Lines,
+    pub(super) date: Date,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -131,6 +133,7 @@ impl Worker {
             routes: RefCell::default(),
             random,
             log,
+            date: Date::default(),
             stopping: Cell::new(false),
         })
     }
