@@ -366,4 +366,9 @@ impl super::tree::Named for Node {
     fn name(&self) -> NameRef<'_> {
         Node::name(self)
     }
+
+    #[inline]
+    fn address(&self) -> *const u8 {
+        self.0.as_ptr().cast()
+    }
 }

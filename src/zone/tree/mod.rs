@@ -13,7 +13,7 @@
 mod index;
 mod ordered;
 
-pub use index::Index;
+pub use index::{Index, Way};
 pub use ordered::{Iter, Ordered};
 
 use crate::wire::{Hash, Key, NameRef};
@@ -22,6 +22,11 @@ use crate::wire::{Hash, Key, NameRef};
 pub trait Named: Clone {
     /// The name.
     fn name(&self) -> NameRef<'_>;
+
+    /// Where its octets lie in memory.
+    fn address(&self) -> *const u8 {
+        std::ptr::from_ref(self).cast()
+    }
 }
 
 /// Items by name, in canonical order and by hash.
@@ -88,6 +93,19 @@ impl<T: Named> Tree<T> {
         found
     }
 
+    /// As [`Tree::closest`] for the name whose ancestors have these hashes, the root's first.
+    #[inline]
+    pub fn closest_hashed(&self, hashes: &[Hash]) -> Option<(&T, usize)> {
+        let found = |(depth, hash): (usize, &Hash)| Some((self.index.find(*hash, |_| true)?, depth));
+        hashes.iter().enumerate().rev().find_map(found)
+    }
+
+    /// The way to the item with this hash, to be walked step by step.
+    #[inline]
+    pub fn way(&self, hash: Hash) -> Way<'_, T> {
+        self.index.way(hash)
+    }
+
     /// Puts an item in, in place of the one of the same name.
     pub fn insert(&mut self, item: T) {
         self.index.insert(Hash::of(item.name()), item.clone());
@@ -113,6 +131,10 @@ impl<T: Named> Tree<T> {
 impl<T: Named> Named for std::sync::Arc<T> {
     fn name(&self) -> NameRef<'_> {
         T::name(self)
+    }
+
+    fn address(&self) -> *const u8 {
+        std::sync::Arc::as_ptr(self).cast()
     }
 }
 
