@@ -5,9 +5,10 @@ use std::path::Path;
 
 use http_body_util::Full;
 use hyper::Method;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use super::arguments::{Options, Output, ZoneFile, ZoneFiles};
 use super::change::{DRY_RUN, differences, summary};
@@ -21,44 +22,115 @@ use crate::api::{Checked, Question, TEXT_DNS, ZoneChange, plain};
 use crate::wire::Name;
 use crate::zone::{self, Zone};
 
+/// Zones that are sent together, so that they share the waits for the disk.
+const TOGETHER_MAX: usize = 32;
+/// Octets of the zones that are sent together; a larger one goes alone.
+const TOGETHER_SIZE_MAX: usize = 4 << 20;
+
 /// `freehold zone import FILE...`: each zone by itself, and one that is refused does not keep the others out.
 pub(super) async fn import(place: &Place, files: &ZoneFiles, dry_run: bool, options: &Options) -> Result<Exit, Stop> {
     let paths = zone_file::expand(files)?;
-    let mut importer = Importer { place, door: None, progress: Progress::new(), dry_run, options };
-    let (mut worst, mut reports, mut refused) = (Exit::Done, Vec::new(), 0);
+    let mut importer = Importer::new(place, dry_run, options);
+    let mut tally = Tally { options, alone: paths.len() == 1, worst: Exit::Done, refused: 0, reports: Vec::new() };
+    let mut group = Group::default();
     for path in &paths {
-        match importer.file(path, files.origin.clone()).await? {
-            Ok((change, exit)) => {
-                worst = worst.max(exit);
-                match options.output {
-                    Output::Json => reports.push(Report::done(path, change)),
-                    Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
+        let read = importer.question(path, files.origin.clone());
+        if let Ok(sound) = &read
+            && !group.takes(sound)
+        {
+            tally.add(importer.send(std::mem::take(&mut group)).await?)?;
+        }
+        group.add(path, read);
+    }
+    tally.add(importer.send(group).await?)?;
+    importer.close().await?;
+    tally.tell(paths.len())
+}
+
+/// Files that are sent together. Each zone is there once, so that of two files for the same the later one counts.
+#[derive(Default)]
+struct Group<'p> {
+    files: Vec<(&'p Path, Result<Sound, Stop>)>,
+    octets: usize,
+}
+
+/// A file that was found sound, and the request that brings it.
+struct Sound {
+    apex: Name,
+    octets: usize,
+    question: Question,
+    exit: Exit,
+}
+
+/// What became of a file.
+type Outcome = Result<(ZoneChange, Exit), Stop>;
+
+impl<'p> Group<'p> {
+    fn takes(&self, new: &Sound) -> bool {
+        let is_here = |(_, file): &(&Path, Result<Sound, Stop>)| file.as_ref().is_ok_and(|file| file.apex == new.apex);
+        let fits = self.files.len() < TOGETHER_MAX && self.octets + new.octets <= TOGETHER_SIZE_MAX;
+        self.files.is_empty() || fits && !self.files.iter().any(is_here)
+    }
+
+    fn add(&mut self, path: &'p Path, file: Result<Sound, Stop>) {
+        self.octets += file.as_ref().map_or(0, |file| file.octets);
+        self.files.push((path, file));
+    }
+}
+
+/// What became of the files so far.
+struct Tally<'a> {
+    options: &'a Options,
+    /// Whether there is but one file, whose fault is that of the command.
+    alone: bool,
+    worst: Exit,
+    refused: usize,
+    reports: Vec<Report>,
+}
+
+impl Tally<'_> {
+    fn add(&mut self, outcomes: Vec<(&Path, Outcome)>) -> Result<(), Stop> {
+        for (path, outcome) in outcomes {
+            match outcome {
+                Ok((change, exit)) => {
+                    self.worst = self.worst.max(exit);
+                    match self.options.output {
+                        Output::Json => self.reports.push(Report::done(path, change)),
+                        Output::Table => writeln!(io::stdout(), "{}", summary(&change))?,
+                    }
+                }
+                Err(stop) if stop.exit == Exit::Unreachable || self.alone => return Err(stop),
+                Err(stop) => {
+                    self.worst = self.worst.max(stop.exit);
+                    self.refused += 1;
+                    write!(io::stderr(), "{}: not imported\n{stop}", path.display())?;
+                    self.reports.push(Report::refused(path, &stop));
                 }
             }
-            Err(stop) if stop.exit == Exit::Unreachable || paths.len() == 1 => return Err(stop),
-            Err(stop) => {
-                worst = worst.max(stop.exit);
-                refused += 1;
-                write!(io::stderr(), "{}: not imported\n{stop}", path.display())?;
-                reports.push(Report::refused(path, &stop));
-            }
         }
+        Ok(())
     }
-    importer.close().await?;
-    if options.output == Output::Json {
-        json(&reports)?;
+
+    fn tell(self, files: usize) -> Result<Exit, Stop> {
+        if self.options.output == Output::Json {
+            json(&self.reports)?;
+        }
+        if self.refused > 0 {
+            writeln!(io::stderr(), "{} of {} not imported", self.refused, count(files, "file"))?;
+        }
+        Ok(self.worst)
     }
-    if refused > 0 {
-        writeln!(io::stderr(), "{} of {} not imported", refused, count(paths.len(), "file"))?;
-    }
-    Ok(worst)
 }
 
 /// `freehold zone diff FILE`
 pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
-    let mut importer = Importer { place, door: None, progress: Progress::new(), dry_run: true, options };
-    let (change, exit) = importer.file(&file.file, file.origin.clone()).await??;
+    let mut importer = Importer::new(place, true, options);
+    let mut group = Group::default();
+    group.add(&file.file, Ok(importer.question(&file.file, file.origin.clone())?));
+    let outcomes = importer.send(group).await?;
     importer.close().await?;
+    let Some((_, outcome)) = outcomes.into_iter().next() else { return Ok(Exit::Done) };
+    let (change, exit) = outcome?;
     if options.output == Output::Json {
         json(&change)?;
         return Ok(exit);
@@ -68,42 +140,73 @@ pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> R
     Ok(exit)
 }
 
-/// Brings files in one after the other, through one door; it is opened when the first file is found sound.
+/// Brings files in through doors to the same place; the first is opened when the first file is found sound.
 struct Importer<'a> {
     place: &'a Place,
-    door: Option<Door>,
+    /// Doors that nobody uses at present: each takes one request at a time.
+    idle: Vec<Door>,
+    /// The store, if it is open here.
+    here: Option<Door>,
     progress: Progress,
     dry_run: bool,
     options: &'a Options,
 }
 
-impl Importer<'_> {
-    /// Checks the file here, where its lines can be shown and its includes read, then sends it. The outer fault is one
-    /// that every other file would meet as well.
-    async fn file(&mut self, path: &Path, origin: Option<Name>) -> Result<Result<(ZoneChange, Exit), Stop>, Stop> {
-        let (question, exit) = match self.question(path, origin) {
-            Ok(question) => question,
-            Err(stop) => return Ok(Err(stop)),
-        };
-        let door = match &mut self.door {
-            Some(door) => door,
-            none => none.insert(Door::open(self.place, !self.dry_run).await?),
-        };
-        let change = door.ask_json(question).await;
-        self.progress.clear();
-        Ok(change.map(|change| (change, exit)))
+impl<'a> Importer<'a> {
+    fn new(place: &'a Place, dry_run: bool, options: &'a Options) -> Self {
+        Self { place, idle: Vec::new(), here: None, progress: Progress::new(), dry_run, options }
     }
 
-    fn question(&self, path: &Path, origin: Option<Name>) -> Result<(Question, Exit), Stop> {
+    /// Checks the file here, where its lines can be shown and its includes read.
+    fn question(&self, path: &Path, origin: Option<Name>) -> Result<Sound, Stop> {
         let read = zone_file::read(path, origin, &self.progress)?;
         let exit = exit_of(&read.checked);
         let zone = tell_faults(&read.checked, self.options)?;
-        self.progress.begin(format!("importing {}", plain(zone.apex())), 0);
-        Ok((put(&zone, &read, self.dry_run, None)?, exit))
+        let question = put(&zone, &read, self.dry_run, None)?;
+        let octets = question.body().size_hint().exact().map_or(usize::MAX, |octets| octets as usize);
+        Ok(Sound { apex: zone.apex().to_name(), octets, question, exit })
+    }
+
+    /// Sends files, all at once; what became of each, in their order. The fault is one that every other file would meet as
+    /// well.
+    async fn send<'p>(&mut self, group: Group<'p>) -> Result<Vec<(&'p Path, Outcome)>, Stop> {
+        let (mut outcomes, mut sending) = (Vec::with_capacity(group.files.len()), JoinSet::new());
+        for (at, (path, file)) in group.files.into_iter().enumerate() {
+            let outcome = match file {
+                Ok(Sound { apex, question, exit, .. }) => {
+                    let mut door = self.door().await?;
+                    self.progress.begin(format!("importing {}", plain(apex.borrow())), 0);
+                    sending.spawn(async move {
+                        let change = door.ask_json(question).await;
+                        (at, change.map(|change| (change, exit)), door)
+                    });
+                    None
+                }
+                Err(stop) => Some(Err(stop)),
+            };
+            outcomes.push((path, outcome));
+        }
+        while let Some(sent) = sending.join_next().await {
+            let (at, outcome, door) =
+                sent.map_err(|fault| Stop::failed(format!("the import broke off: {fault}"), ""))?;
+            outcomes[at].1 = Some(outcome);
+            self.idle.push(door);
+        }
+        self.progress.clear();
+        Ok(outcomes.into_iter().filter_map(|(path, outcome)| Some((path, outcome?))).collect())
+    }
+
+    async fn door(&mut self) -> Result<Door, Stop> {
+        if let Some(door) = self.idle.pop().or_else(|| self.here.as_ref()?.again()) {
+            return Ok(door);
+        }
+        let door = Door::open(self.place, !self.dry_run).await?;
+        self.here = door.again();
+        Ok(door)
     }
 
     async fn close(self) -> Result<(), Stop> {
-        match self.door {
+        match self.here {
             Some(door) => door.close().await,
             None => Ok(()),
         }

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{BATCH, prefetch};
+use super::batch::BATCH;
 use crate::store::Zones;
 use crate::wire::query::HEADER_SIZE;
 use crate::wire::{Hash, Key, NameRef};
@@ -61,8 +61,8 @@ pub(super) fn is_worth_it(zones: &Zones, packets: usize) -> bool {
     packets >= PACKETS_MIN && zones.name_count() >= NAMES_MIN
 }
 
-/// Fetches what the answers to these packets will read.
-pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>) {
+/// Names what the answers to these packets will read, a step for all of them before the next step for any.
+pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>, touch: &mut impl FnMut(*const u8)) {
     let mut questions = [Question::NONE; BATCH];
     let mut count = 0;
     for (place, question) in questions.iter_mut().zip(packets.filter_map(Question::read)) {
@@ -70,47 +70,112 @@ pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>) {
     }
     let questions = &questions[..count];
     if zones.len() >= NAMES_MIN / 4 {
-        Walk::of(questions.iter().flat_map(|question| zones.ways(question.hashes())));
+        walk(questions.iter().flat_map(|question| zones.ways(question.hashes())), touch);
     }
     let mut found: [Option<(&Arc<Zone>, usize)>; BATCH] = [None; BATCH];
     for (place, question) in found.iter_mut().zip(questions) {
         *place = zones.closest_hashed(question.hashes());
         if let Some((zone, _)) = place {
-            prefetch(zone.apex_node().address());
+            touch(zone.apex_node().address());
         }
     }
-    Walk::of(questions.iter().zip(found).flat_map(|(question, found)| names(question, found)));
+    walk(questions.iter().zip(found).flat_map(|(question, found)| names(question, found)), touch);
 }
 
-/// The ways to a name and to its parent, where both lie below the apex.
+/// The ways to a name and to its parent, where they lie below the apex.
 fn names<'z>(question: &Question, found: Option<(&'z Arc<Zone>, usize)>) -> impl Iterator<Item = Way<'z, Node>> {
-    let below = |(zone, depth): (&'z Arc<Zone>, usize)| {
-        let hashes = question.hashes()[depth + 1..].iter().rev().take(2);
-        let ways: [_; 2] = {
-            let mut hashes = hashes;
-            std::array::from_fn(|_| hashes.next().map(|hash| zone.way(*hash)))
-        };
-        ways.into_iter().flatten()
-    };
-    found.into_iter().flat_map(below)
+    let mut ways = [const { None }; 2];
+    if let Some((zone, depth)) = found {
+        for (way, hash) in ways.iter_mut().zip(question.hashes()[depth + 1..].iter().rev()) {
+            *way = Some(zone.way(*hash));
+        }
+    }
+    ways.into_iter().flatten()
 }
 
-/// Look-ups that are walked in step.
-struct Walk;
+/// Walks look-ups in step.
+fn walk<'t, T: Named + 't>(ways: impl Iterator<Item = Way<'t, T>>, touch: &mut impl FnMut(*const u8)) {
+    let mut walked: [Option<Way<'t, T>>; 2 * BATCH] = [const { None }; 2 * BATCH];
+    let mut count = 0;
+    for (place, way) in walked.iter_mut().zip(ways) {
+        (*place, count) = (Some(way), count + 1);
+    }
+    let mut going = true;
+    while going {
+        going = false;
+        for way in walked[..count].iter_mut().flatten() {
+            going |= way.step(touch);
+        }
+    }
+}
 
-impl Walk {
-    fn of<'t, T: Named + 't>(ways: impl Iterator<Item = Way<'t, T>>) {
-        let mut walked: [Option<Way<'t, T>>; 2 * BATCH] = [const { None }; 2 * BATCH];
-        let mut count = 0;
-        for (place, way) in walked.iter_mut().zip(ways) {
-            (*place, count) = (Some(way), count + 1);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Kind, Name};
+    use crate::zone::{Draft, Place};
+
+    const PLACE: Place = Place { file: 0, line: 1, column: 1, width: 0 };
+
+    fn zone(apex: &str, names: usize) -> Arc<Zone> {
+        let apex: Name = apex.parse().unwrap();
+        let mut draft = Draft::new(apex.clone());
+        let soa = [apex.as_bytes(), apex.as_bytes(), &[0; 20]].concat();
+        draft.push(apex.borrow(), Kind::SOA, 60, &soa, PLACE).unwrap();
+        draft.push(apex.borrow(), Kind::NS, 60, b"\x02ns\x04test\0", PLACE).unwrap();
+        for number in 0..names {
+            let owner = Name::parse(format!("h{number}.sub").as_bytes(), Some(apex.borrow())).unwrap();
+            draft.push(owner.borrow(), Kind::A, 60, &[192, 0, 2, 1], PLACE).unwrap();
         }
-        let mut going = true;
-        while going {
-            going = false;
-            for way in walked[..count].iter_mut().flatten() {
-                going |= way.step(&mut |address| prefetch(address));
-            }
+        Arc::new(Zone::build(draft).zone.unwrap())
+    }
+
+    fn query(name: &str) -> Vec<u8> {
+        [&[0; HEADER_SIZE][..], name.parse::<Name>().unwrap().as_bytes(), &[0, 1, 0, 1]].concat()
+    }
+
+    fn touched(zones: &Zones, packets: &[Vec<u8>]) -> Vec<*const u8> {
+        let mut touched = Vec::new();
+        look(zones, packets.iter().map(Vec::as_slice), &mut |address| touched.push(address));
+        touched
+    }
+
+    fn node(zones: &Zones, zone: &str, name: &str) -> *const u8 {
+        let (zone, name): (Name, Name) = (zone.parse().unwrap(), name.parse().unwrap());
+        zones.get(zone.borrow()).unwrap().node(name.borrow()).unwrap().address()
+    }
+
+    #[test]
+    fn of_a_large_zone_the_names_are_fetched() {
+        let zones: Zones = [zone("big.test", 20_000)].into_iter().collect();
+        assert!(is_worth_it(&zones, PACKETS_MIN) && !is_worth_it(&zones, PACKETS_MIN - 1));
+        let packets: Vec<_> = (0..BATCH).map(|number| query(&format!("H{number}.sub.big.test"))).collect();
+        let touched = touched(&zones, &packets);
+        for number in 0..BATCH {
+            let node = node(&zones, "big.test", &format!("h{number}.sub.big.test"));
+            assert!(touched.contains(&node), "{number}");
         }
+        assert!(touched.contains(&node(&zones, "big.test", "sub.big.test")), "the parent, which might be a cut");
+    }
+
+    #[test]
+    fn of_many_zones_the_zone_its_apex_and_the_name_are_fetched() {
+        let zones: Zones = (0..5_000).map(|number| zone(&format!("z{number}.test"), 4)).collect();
+        assert!(is_worth_it(&zones, BATCH));
+        let touched = touched(&zones, &[query("h2.sub.z77.test"), query("z4999.test")]);
+        let zone = zones.get("z77.test".parse::<Name>().unwrap().borrow()).unwrap();
+        assert!(touched.contains(&zone.address()));
+        assert!(touched.contains(&node(&zones, "z77.test", "h2.sub.z77.test")));
+        assert!(touched.contains(&node(&zones, "z4999.test", "z4999.test")));
+    }
+
+    #[test]
+    fn packets_that_are_no_queries_and_names_that_are_not_ours_do_no_harm() {
+        let zones: Zones = [zone("big.test", 20_000)].into_iter().collect();
+        let deep = query(&format!("{}big.test", "a.".repeat(120)));
+        let mut packets = vec![Vec::new(), vec![0; 12], vec![255; 512], query("example.org"), query("."), deep];
+        packets.extend((0..2 * BATCH).map(|number| query(&format!("x{number}.big.test"))));
+        assert!(!touched(&zones, &packets).is_empty());
+        assert!(!is_worth_it(&[zone("small.test", 100)].into_iter().collect(), BATCH), "it lies in the cache");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::stats::Stats;
-use super::{Moment, Peer, Policy, Transport, Verdict, ahead};
+use super::{Moment, Peer, Policy, Transport, Verdict, ahead, batch};
 use crate::store::Snapshot;
 
 /// The signature of [`super::respond::respond`]; a value of it is what a transport is given, so that its own tests
@@ -75,7 +75,7 @@ impl Turn<'_> {
     #[inline]
     pub(super) fn look_ahead<'p>(&self, count: usize, packets: impl Iterator<Item = &'p [u8]>) {
         if ahead::is_worth_it(&self.snapshot.zones, count) {
-            ahead::look(&self.snapshot.zones, packets);
+            ahead::look(&self.snapshot.zones, packets, &mut |address| batch::prefetch(address));
         }
     }
 

@@ -112,14 +112,12 @@ fn first<T>(items: &[(Hash, T)], hash: Hash, level: u32) -> usize {
 
 /// A look-up that is under way. Each step reads what the step before has named and names what the next will read, so that
 /// whoever has many look-ups to do can have the processor fetch for all of them at once.
-#[derive(Clone, Copy)]
 pub struct Way<'t, T> {
     hash: Hash,
     level: u32,
     at: At<'t, T>,
 }
 
-#[derive(Clone, Copy)]
 enum At<'t, T> {
     Slot(&'t Slot<T>),
     /// Its first octets are read next.

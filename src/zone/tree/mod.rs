@@ -203,8 +203,22 @@ mod tests {
         assert_eq!(tree.len(), 10_007);
         assert!(tree.iter().is_sorted_by(|a, b| a.name().canonical_cmp(b.name()).is_lt()));
         assert!((0..10_007).all(|i| tree.get(name(i).borrow()) == Some(&Item(name(i), i))));
+        for i in 0..10_007 {
+            assert_eq!(
+                touched(&tree, &name(i)).last(),
+                tree.get(name(i).borrow()).map(|item| item.address() as usize + 64).as_ref()
+            );
+        }
+        assert_eq!(touched(&tree, &"absent".parse().unwrap()).len(), 2, "a page and a place in it");
         assert!((0..10_007).all(|i| tree.remove(name(i).borrow())));
         assert!(tree.is_empty() && tree.iter().next().is_none());
+    }
+
+    /// What the way to a name touches.
+    fn touched(tree: &Tree<Item>, name: &Name) -> Vec<usize> {
+        let (mut touched, mut way) = (Vec::new(), tree.way(Hash::of(name.borrow())));
+        while way.step(&mut |address| touched.push(address as usize)) {}
+        touched
     }
 
     #[test]
@@ -222,5 +236,19 @@ mod tests {
         assert_eq!(closest("x.a.b.example.org", 9), Some(("a.b.example.org.".into(), 4)));
         assert_eq!(closest("a.b.example.org", 2), Some(("example.org.".into(), 2)));
         assert_eq!(closest("example.com", 9), None);
+        let hashes = |text: &str| {
+            let key = Key::new(text.parse::<Name>().unwrap().borrow());
+            (0..=key.label_count()).map(|depth| Hash::of(key.ancestor(depth))).collect::<Vec<_>>()
+        };
+        for (text, size) in
+            [("x.b.example.org", 5), ("x.a.b.example.org", 6), ("a.b.example.org", 3), ("example.com", 3)]
+        {
+            let by_hash = tree.closest_hashed(&hashes(text)[..size]);
+            assert_eq!(
+                by_hash.map(|(item, depth)| (item.name().to_string(), depth)),
+                closest(text, size - 1),
+                "{text}"
+            );
+        }
     }
 }
