@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 from zone_sets import query
@@ -22,6 +23,17 @@ SOA = 6
 def write(path, text):
     with open(path, "w") as file:
         file.write(text)
+
+
+def work_folder():
+    """Where everything lies that is made for the benches; finds our binary too."""
+    work = os.environ.get("FREEHOLD_BENCH") or os.path.join(tempfile.gettempdir(), "freehold-bench")
+    os.makedirs(work, exist_ok=True)
+    if not Freehold.program:
+        here = os.path.dirname(os.path.abspath(__file__))
+        target = os.environ.get("CARGO_TARGET_DIR") or os.path.join(here, "..", "..", "target")
+        Freehold.program = os.path.abspath(os.path.join(target, "release", "freehold"))
+    return work
 
 
 def unlike_others(pid):

@@ -34,13 +34,11 @@ pub(super) async fn import(place: &Place, files: &ZoneFiles, dry_run: bool, opti
     let mut tally = Tally { options, alone: paths.len() == 1, worst: Exit::Done, refused: 0, reports: Vec::new() };
     let mut group = Group::default();
     for path in &paths {
-        let read = importer.question(path, files.origin.clone());
-        if let Ok(sound) = &read
-            && !group.takes(sound)
-        {
+        let file = importer.read(path, files.origin.clone());
+        if !group.takes(&file) {
             tally.add(importer.send(std::mem::take(&mut group)).await?)?;
         }
-        group.add(path, read);
+        group.add(file);
     }
     tally.add(importer.send(group).await?)?;
     importer.close().await?;
@@ -50,8 +48,16 @@ pub(super) async fn import(place: &Place, files: &ZoneFiles, dry_run: bool, opti
 /// Files that are sent together. Each zone is there once, so that of two files for the same the later one counts.
 #[derive(Default)]
 struct Group<'p> {
-    files: Vec<(&'p Path, Result<Sound, Stop>)>,
+    files: Vec<File<'p, Sound>>,
     octets: usize,
+}
+
+/// A file, and how far it has come.
+struct File<'p, T> {
+    path: &'p Path,
+    /// Its faults, as they are shown.
+    faults: String,
+    state: Result<T, Stop>,
 }
 
 /// A file that was found sound, and the request that brings it.
@@ -62,19 +68,20 @@ struct Sound {
     exit: Exit,
 }
 
-/// What became of a file.
-type Outcome = Result<(ZoneChange, Exit), Stop>;
+/// A file that was sent: what the server did, and how the command would end if it were the only one.
+type Sent = (ZoneChange, Exit);
 
 impl<'p> Group<'p> {
-    fn takes(&self, new: &Sound) -> bool {
-        let is_here = |(_, file): &(&Path, Result<Sound, Stop>)| file.as_ref().is_ok_and(|file| file.apex == new.apex);
+    fn takes(&self, new: &File<'_, Sound>) -> bool {
+        let Ok(new) = &new.state else { return true };
+        let is_here = |file: &File<'_, Sound>| file.state.as_ref().is_ok_and(|file| file.apex == new.apex);
         let fits = self.files.len() < TOGETHER_MAX && self.octets + new.octets <= TOGETHER_SIZE_MAX;
         self.files.is_empty() || fits && !self.files.iter().any(is_here)
     }
 
-    fn add(&mut self, path: &'p Path, file: Result<Sound, Stop>) {
-        self.octets += file.as_ref().map_or(0, |file| file.octets);
-        self.files.push((path, file));
+    fn add(&mut self, file: File<'p, Sound>) {
+        self.octets += file.state.as_ref().map_or(0, |file| file.octets);
+        self.files.push(file);
     }
 }
 
@@ -89,9 +96,10 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn add(&mut self, outcomes: Vec<(&Path, Outcome)>) -> Result<(), Stop> {
-        for (path, outcome) in outcomes {
-            match outcome {
+    fn add(&mut self, files: Vec<File<'_, Sent>>) -> Result<(), Stop> {
+        for File { path, faults, state } in files {
+            write!(io::stderr(), "{faults}")?;
+            match state {
                 Ok((change, exit)) => {
                     self.worst = self.worst.max(exit);
                     match self.options.output {
@@ -126,11 +134,12 @@ impl Tally<'_> {
 pub(super) async fn diff(place: &Place, file: &ZoneFile, options: &Options) -> Result<Exit, Stop> {
     let mut importer = Importer::new(place, true, options);
     let mut group = Group::default();
-    group.add(&file.file, Ok(importer.question(&file.file, file.origin.clone())?));
-    let outcomes = importer.send(group).await?;
+    group.add(importer.read(&file.file, file.origin.clone()));
+    let files = importer.send(group).await?;
     importer.close().await?;
-    let Some((_, outcome)) = outcomes.into_iter().next() else { return Ok(Exit::Done) };
-    let (change, exit) = outcome?;
+    let Some(File { faults, state, .. }) = files.into_iter().next() else { return Ok(Exit::Done) };
+    write!(io::stderr(), "{faults}")?;
+    let (change, exit) = state?;
     if options.output == Output::Json {
         json(&change)?;
         return Ok(exit);
@@ -158,42 +167,57 @@ impl<'a> Importer<'a> {
     }
 
     /// Checks the file here, where its lines can be shown and its includes read.
-    fn question(&self, path: &Path, origin: Option<Name>) -> Result<Sound, Stop> {
-        let read = zone_file::read(path, origin, &self.progress)?;
-        let exit = exit_of(&read.checked);
-        let zone = tell_faults(&read.checked, self.options)?;
-        let question = put(&zone, &read, self.dry_run, None)?;
+    fn read<'p>(&self, path: &'p Path, origin: Option<Name>) -> File<'p, Sound> {
+        match zone_file::read(path, origin, &self.progress) {
+            Ok(read) => {
+                let (faults, zone) = shown_faults(&read.checked, self.options);
+                File { path, faults, state: zone.and_then(|zone| self.request(&zone, &read)) }
+            }
+            Err(stop) => File { path, faults: String::new(), state: Err(stop) },
+        }
+    }
+
+    fn request(&self, zone: &Zone, read: &ZoneText) -> Result<Sound, Stop> {
+        let question = put(zone, read, self.dry_run, None)?;
         let octets = question.body().size_hint().exact().map_or(usize::MAX, |octets| octets as usize);
-        Ok(Sound { apex: zone.apex().to_name(), octets, question, exit })
+        Ok(Sound { apex: zone.apex().to_name(), octets, question, exit: exit_of(&read.checked) })
     }
 
     /// Sends files, all at once; what became of each, in their order. The fault is one that every other file would meet as
-    /// well.
-    async fn send<'p>(&mut self, group: Group<'p>) -> Result<Vec<(&'p Path, Outcome)>, Stop> {
-        let (mut outcomes, mut sending) = (Vec::with_capacity(group.files.len()), JoinSet::new());
-        for (at, (path, file)) in group.files.into_iter().enumerate() {
-            let outcome = match file {
+    /// well; the faults of the files are told before it.
+    async fn send<'p>(&mut self, group: Group<'p>) -> Result<Vec<File<'p, Sent>>, Stop> {
+        let (mut files, mut sending) = (Vec::with_capacity(group.files.len()), JoinSet::new());
+        for (at, File { path, faults, state }) in group.files.into_iter().enumerate() {
+            let state = match state {
                 Ok(Sound { apex, question, exit, .. }) => {
-                    let mut door = self.door().await?;
+                    let mut door = match self.door().await {
+                        Ok(door) => door,
+                        Err(stop) => {
+                            files
+                                .iter()
+                                .try_for_each(|file: &File<'_, Sent>| write!(io::stderr(), "{}", file.faults))?;
+                            write!(io::stderr(), "{faults}")?;
+                            return Err(stop);
+                        }
+                    };
                     self.progress.begin(format!("importing {}", plain(apex.borrow())), 0);
                     sending.spawn(async move {
                         let change = door.ask_json(question).await;
                         (at, change.map(|change| (change, exit)), door)
                     });
-                    None
+                    Err(Stop::failed("the import broke off", "")) // until the answer is there
                 }
-                Err(stop) => Some(Err(stop)),
+                Err(stop) => Err(stop),
             };
-            outcomes.push((path, outcome));
+            files.push(File { path, faults, state });
         }
         while let Some(sent) = sending.join_next().await {
-            let (at, outcome, door) =
-                sent.map_err(|fault| Stop::failed(format!("the import broke off: {fault}"), ""))?;
-            outcomes[at].1 = Some(outcome);
+            let (at, state, door) = sent.map_err(|fault| Stop::failed(format!("the import broke off: {fault}"), ""))?;
+            files[at].state = state;
             self.idle.push(door);
         }
         self.progress.clear();
-        Ok(outcomes.into_iter().filter_map(|(path, outcome)| Some((path, outcome?))).collect())
+        Ok(files)
     }
 
     async fn door(&mut self) -> Result<Door, Stop> {
@@ -215,14 +239,17 @@ impl<'a> Importer<'a> {
 
 /// Shows the faults; a zone that has errors is the end of it.
 pub(super) fn tell_faults(checked: &Checked, options: &Options) -> Result<std::sync::Arc<Zone>, Stop> {
-    let colour = options.color.on(&io::stderr());
-    write!(io::stderr(), "{}", faults(checked, colour))?;
+    let (shown, zone) = shown_faults(checked, options);
+    write!(io::stderr(), "{shown}")?;
+    zone
+}
+
+/// The faults as they are shown, and the zone if it has no errors.
+fn shown_faults(checked: &Checked, options: &Options) -> (String, Result<std::sync::Arc<Zone>, Stop>) {
+    let shown = faults(checked, options.color.on(&io::stderr()));
     match &checked.zone {
-        Some(zone) => Ok(zone.clone()),
-        None => {
-            write!(io::stderr(), "{}", verdict(checked))?;
-            Err(Stop::told(Exit::Failed))
-        }
+        Some(zone) => (shown, Ok(zone.clone())),
+        None => (shown + &verdict(checked), Err(Stop::told(Exit::Failed))),
     }
 }
 

@@ -9,8 +9,6 @@
 //!
 //! Rejected: to hand the node that was found to `respond`, which would then have two ways to answer.
 
-use std::sync::Arc;
-
 use super::batch::BATCH;
 use crate::store::Zones;
 use crate::wire::query::HEADER_SIZE;
@@ -24,6 +22,8 @@ const NAMES_MIN: usize = 16_384;
 const PACKETS_MIN: usize = 4;
 /// Labels, without the root, of the names that are looked at.
 const DEPTH_MAX: usize = 10;
+/// Names that an answer goes on to (aliases, glue) which are looked at.
+const TARGETS_MAX: usize = 2;
 
 /// The hashes of a name and its ancestors, the root's first.
 #[derive(Clone, Copy)]
@@ -70,50 +70,67 @@ pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>, t
     }
     let questions = &questions[..count];
     if zones.len() >= NAMES_MIN / 4 {
-        walk(questions.iter().flat_map(|question| zones.ways(question.hashes())), touch);
+        let ways = questions.iter().flat_map(|question| zones.ways(question.hashes()));
+        walk(ways.map(|way| ((), way)), touch, &mut |(), _| ());
     }
-    let mut found: [Option<(&Arc<Zone>, usize)>; BATCH] = [None; BATCH];
+    let mut found: [Option<(&Zone, usize)>; BATCH] = [None; BATCH];
     for (place, question) in found.iter_mut().zip(questions) {
-        *place = zones.closest_hashed(question.hashes());
+        *place = zones.closest_hashed(question.hashes()).map(|(zone, depth)| (&**zone, depth));
         if let Some((zone, _)) = place {
             touch(zone.apex_node().address());
         }
     }
-    walk(questions.iter().zip(found).flat_map(|(question, found)| names(question, found)), touch);
+    let ways = questions.iter().zip(found).filter_map(|(question, found)| Some(names(question, found?)));
+    let (mut targets, mut count) = ([const { None }; BATCH], 0);
+    walk(ways.flatten(), touch, &mut |zone: &Zone, node: &Node| {
+        for (place, target) in targets[count..].iter_mut().zip(node.targets().take(TARGETS_MAX)) {
+            // It nearly always lies in the zone that leads there; a hash that is not there is just not found.
+            (*place, count) = (Some(((), zone.way(Hash::of(Key::new(target).name())))), count + 1);
+        }
+    });
+    walk(targets.into_iter().flatten(), touch, &mut |(), _| ());
 }
 
 /// The ways to a name and to its parent, where they lie below the apex.
-fn names<'z>(question: &Question, found: Option<(&'z Arc<Zone>, usize)>) -> impl Iterator<Item = Way<'z, Node>> {
-    let mut ways = [const { None }; 2];
-    if let Some((zone, depth)) = found {
-        for (way, hash) in ways.iter_mut().zip(question.hashes()[depth + 1..].iter().rev()) {
-            *way = Some(zone.way(*hash));
-        }
-    }
+fn names<'z>(question: &Question, (zone, depth): (&'z Zone, usize)) -> impl Iterator<Item = (&'z Zone, Way<'z, Node>)> {
+    let mut hashes = question.hashes()[depth + 1..].iter().rev();
+    let ways: [_; 2] = std::array::from_fn(|_| hashes.next().map(|hash| (zone, zone.way(*hash))));
     ways.into_iter().flatten()
 }
 
-/// Walks look-ups in step.
-fn walk<'t, T: Named + 't>(ways: impl Iterator<Item = Way<'t, T>>, touch: &mut impl FnMut(*const u8)) {
-    let mut walked: [Option<Way<'t, T>>; 2 * BATCH] = [const { None }; 2 * BATCH];
+/// Walks look-ups in step, and then hands over what was found, with what came with the way to it.
+fn walk<'t, T: Named + 't, C: Copy>(
+    ways: impl Iterator<Item = (C, Way<'t, T>)>,
+    touch: &mut impl FnMut(*const u8),
+    arrive: &mut impl FnMut(C, &'t T),
+) {
+    let mut walked: [Option<(C, Way<'t, T>)>; 2 * BATCH] = [const { None }; 2 * BATCH];
     let mut count = 0;
     for (place, way) in walked.iter_mut().zip(ways) {
         (*place, count) = (Some(way), count + 1);
     }
+    let walked = &mut walked[..count];
     let mut going = true;
     while going {
         going = false;
-        for way in walked[..count].iter_mut().flatten() {
+        for (_, way) in walked.iter_mut().flatten() {
             going |= way.step(touch);
+        }
+    }
+    for (companion, way) in walked.iter().flatten() {
+        if let Some(item) = way.item() {
+            arrive(*companion, item);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::wire::{Kind, Name};
-    use crate::zone::{Draft, Place};
+    use crate::zone::{Draft, Edit, Place, SetData, SetEdit};
 
     const PLACE: Place = Place { file: 0, line: 1, column: 1, width: 0 };
 
@@ -167,6 +184,19 @@ mod tests {
         assert!(touched.contains(&zone.address()));
         assert!(touched.contains(&node(&zones, "z77.test", "h2.sub.z77.test")));
         assert!(touched.contains(&node(&zones, "z4999.test", "z4999.test")));
+    }
+
+    #[test]
+    fn where_an_alias_leads_is_fetched_too() {
+        let apex: Name = "big.test".parse().unwrap();
+        let large = zone("big.test", 20_000);
+        let target: Name = "H7.sub.Big.test".parse().unwrap();
+        let set = SetData::new(Kind::CNAME, 60, vec![target.as_bytes().into()]);
+        let alias = Name::parse(b"www", Some(apex.borrow())).unwrap();
+        let edit = Edit { sets: vec![SetEdit { name: alias, kind: Kind::CNAME, after: Some(set) }] };
+        let zones: Zones = [Arc::new(large.edit(&edit).unwrap())].into_iter().collect();
+        let touched = touched(&zones, &[query("www.big.test")]);
+        assert!(touched.contains(&node(&zones, "big.test", "h7.sub.big.test")));
     }
 
     #[test]

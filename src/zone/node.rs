@@ -118,6 +118,14 @@ impl Node {
         self.sets().find(|set| set.kind() == kind)
     }
 
+    /// The names that an answer from here would go on to: of aliases, name servers, mail exchanges and services.
+    pub fn targets(&self) -> impl Iterator<Item = NameRef<'_>> {
+        let leading = self.sets().filter(|set| matches!(set.kind(), Kind::CNAME | Kind::NS | Kind::MX | Kind::SRV));
+        leading
+            .flat_map(Set::records)
+            .filter_map(|record| Some(NameRef::read(record.rdata.get(record.name_at..)?).ok()?.0))
+    }
+
     /// Whether this is an empty non-terminal.
     pub fn is_empty(&self) -> bool {
         self.octets().len() == self.head().name_size as usize

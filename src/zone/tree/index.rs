@@ -124,10 +124,10 @@ enum At<'t, T> {
     Page(&'t Page<T>),
     /// The octets are read next where the hash should be.
     Within(&'t Page<T>),
-    End,
+    End(Option<&'t T>),
 }
 
-impl<T: Named> Way<'_, T> {
+impl<'t, T: Named> Way<'t, T> {
     /// Goes on by one read of memory, and gives the addresses of what will be read next; false at the end.
     #[inline]
     pub fn step(&mut self, touch: &mut impl FnMut(*const u8)) -> bool {
@@ -158,15 +158,25 @@ impl<T: Named> Way<'_, T> {
             }
             At::Within(page) => {
                 let found = page.slice.get(first(&page.slice, self.hash, self.level));
-                if let Some((_, item)) = found.filter(|(hash, _)| *hash == self.hash) {
+                let item = found.filter(|(hash, _)| *hash == self.hash).map(|(_, item)| item);
+                if let Some(item) = item {
                     touch(item.address());
                     touch(item.address().wrapping_add(64));
                 }
-                At::End
+                At::End(item)
             }
-            At::End => return false,
+            At::End(_) => return false,
         };
         true
+    }
+
+    /// The item that was found, at the end.
+    #[inline]
+    pub fn item(&self) -> Option<&'t T> {
+        match self.at {
+            At::End(item) => item,
+            At::Slot(_) | At::Page(_) | At::Within(_) => None,
+        }
     }
 }
 
