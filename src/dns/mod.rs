@@ -12,6 +12,7 @@ pub mod settings;
 pub mod stats;
 
 mod additional;
+mod ahead;
 mod answers;
 mod batch;
 mod chaos;
