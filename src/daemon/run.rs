@@ -1,6 +1,7 @@
 //! From start to stop: store, sockets, ready, signals, and the same backwards.
 
 use std::io;
+use std::net::{TcpListener, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,8 @@ impl Server {
         if !names.is_empty() {
             authority::of(&store, &settings.store.directory, authority::now()).await?;
         }
-        let (dns, unencrypted) = start_dns(settings, &store, passed.dns, development)?;
+        let bound = (passed.dns, passed.tls, passed.quic);
+        let (dns, unencrypted) = start_dns(settings, &store, bound, development)?;
         let acme = acme::start(Arc::clone(&store), settings.acme.clone(), names.clone());
         let over_https = encrypted::over_https(settings, &dns);
         let parts = Parts { store: &store, answers: acme.answers(), development, dns: over_https, passed: passed.edge };
@@ -174,7 +176,7 @@ fn make_first_token(store: &Store) {
 fn start_dns(
     settings: &Settings,
     store: &Store,
-    passed: Option<dns::Sockets>,
+    (passed, tls, quic): (Option<dns::Sockets>, Vec<TcpListener>, Vec<UdpSocket>),
     development: bool,
 ) -> Result<(dns::Handle, Option<Failure>), Failure> {
     let failure = |fault: dns::StartFault| {
@@ -183,6 +185,9 @@ fn start_dns(
         Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
     };
     let mut sockets = passed.map_or_else(|| dns::Sockets::bind_plain(&settings.dns), Ok).map_err(failure)?;
+    let unusable =
+        |fault| Failure::new(format!("the sockets from systemd cannot be used: {fault}"), "look at their units");
+    sockets.adopt_encrypted(tls, quic).map_err(unusable)?;
     let unencrypted = encrypted::bind(&mut sockets, settings, development)?;
     let cookie_secret = secret::cookie_secret(&settings.store.directory)
         .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;

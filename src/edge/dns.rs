@@ -95,13 +95,12 @@ async fn message(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<
     match *request.method() {
         Method::GET | Method::HEAD => of_address(request.uri().query()).map(Bytes::from),
         Method::POST => {
-            check_kind(request.headers())?;
-            exchange.asks(false); // the client has so long for the body as for any other
-            let read = read_body(Upload::new(request.into_body(), exchange), exchange).await;
-            exchange.begins_anew();
-            read
+            let kind = check_kind(request.headers());
+            let message = read_body(request.into_body(), exchange).await?;
+            kind.map(|()| message)
         }
-        _ => Err(Failure::DnsMethod),
+        // Some clients see no answer that comes before they have sent all they wanted.
+        _ => read_body(request.into_body(), exchange).await.and(Err(Failure::DnsMethod)),
     }
 }
 
@@ -126,7 +125,15 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
     if kind.eq_ignore_ascii_case(MESSAGE) { Ok(()) } else { Err(Failure::DnsKind) }
 }
 
-async fn read_body(mut body: Upload, exchange: &Exchange) -> Result<Bytes, Failure> {
+/// Reads a body, for which the client has as long as for any other.
+async fn read_body(body: Incoming, exchange: &Rc<Exchange>) -> Result<Bytes, Failure> {
+    exchange.asks(false);
+    let read = gather(Upload::new(body, exchange), exchange).await;
+    exchange.begins_anew();
+    read
+}
+
+async fn gather(mut body: Upload, exchange: &Exchange) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > MESSAGE_SIZE_MAX as u64 {
         return Err(Failure::DnsTooLong);
     }

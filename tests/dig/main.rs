@@ -9,6 +9,7 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod encrypted;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod network;
@@ -70,4 +71,6 @@ const THEMES: &[Theme] = &[
     ("options: closed doors", options::closed_doors),
     ("others: drill", others::drill_asks),
     ("others: kdig", others::kdig_asks),
+    ("encrypted: kdig over every transport", encrypted::kdig_over_every_transport),
+    ("encrypted: a resolver asks over TLS", encrypted::a_resolver_asks_over_tls),
 ];
