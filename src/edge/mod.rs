@@ -13,6 +13,7 @@ mod census;
 mod client;
 mod connection;
 mod direct;
+mod dns;
 mod exchange;
 mod failure;
 mod files;
@@ -50,6 +51,7 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch::Sender;
 
 use census::Census;
+pub use dns::{DnsAnswer, DnsOverHttps};
 use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
@@ -73,6 +75,8 @@ pub struct Sources {
     pub challenge_certificate: Arc<ChallengeCertificate>,
     /// The keys of session tickets to begin with; see [`Handle::put_ticket_keys`].
     pub ticket_keys: TicketKeys,
+    /// DNS over HTTPS, if it is served.
+    pub dns: Option<DnsOverHttps>,
 }
 
 /// Starts to serve on bound sockets. The settings have to be sound ([`Settings::check`]).
@@ -103,7 +107,7 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
 }
 
 fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Result<Shared, StartFault> {
-    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys } = sources;
+    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys, dns } = sources;
     let tls =
         Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys, settings.default_server_name.clone())
             .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
@@ -123,6 +127,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         census: Arc::new(Census::new(&settings.clients)),
         log: Arc::new(log),
         https_port,
+        dns,
     })
 }
 

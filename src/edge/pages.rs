@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::answer::Answer;
+use super::dns::METHODS;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::quiet::Quiet;
@@ -76,11 +77,15 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
         Failure::MethodRefused => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
+        Failure::DnsMethod => drop(headers.insert(METHODS.0, METHODS.1)),
         // What is left of the body would be taken for the next request by a reader who lost count.
         Failure::UploadSlow | Failure::UploadBroken | Failure::Unsound(_) if !exchange.client.speaks_http2() => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Failure::UploadSlow
+        Failure::DnsUnreadable(_)
+        | Failure::DnsTooLong
+        | Failure::DnsKind
+        | Failure::UploadSlow
         | Failure::UploadBroken
         | Failure::Unsound(_)
         | Failure::Misdirected

@@ -174,6 +174,9 @@ fn find(line: &Line<'_>, host: &str, client: &Client) -> Option<Arc<Route>> {
         None if line.path.starts_with(CHALLENGES) => return None,
         Some(_) | None => (),
     }
+    if client.worker.queries.as_ref().is_some_and(|queries| queries.are_at(name, line.path)) {
+        return None;
+    }
     let snapshot = client.worker.shared.snapshots.load();
     let route = snapshot.routes.find(name, line.path)?.route;
     let open = client.secure.is_some() || route.plain_http();
