@@ -201,6 +201,17 @@ fn what_goes_wrong_is_told_as_on_the_long_way() {
 }
 
 #[test]
+fn queries_over_https_are_answered_here_also_where_a_route_leads_to_an_app() {
+    let app = App::hello();
+    let edge = Edge::start(&[("dns.test", &app.url())]);
+    let mut client = Client::https(&edge, "dns.test");
+    let reply = client.get("dns.test", "/dns-query?dns=AAABAAABAAAAAAAAAAABAAE");
+    assert_eq!((reply.status, reply.field("content-type")), (200, "application/dns-message"));
+    assert_eq!(client.get("dns.test", "/").text(), "hello");
+    assert_eq!(app.only().line(), "GET / HTTP/1.1");
+}
+
+#[test]
 fn a_client_that_asks_for_the_end_gets_it() {
     let app = App::hello();
     let edge = Edge::start(&[("a.test", &app.url())]);
