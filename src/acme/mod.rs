@@ -41,6 +41,7 @@ use crate::cert::Subject;
 use crate::store::Store;
 pub use answers::Answers;
 pub use lookout::{Lookout, Seen};
+pub use own::{Said, say};
 pub use plan::{Job, Memory, Order, Outlook, Plan, Situation, Warning, plan, warning};
 pub use preflight::delegation::{Delegation, Verdict};
 pub use settings::{Ca, LETS_ENCRYPT, Limits, Settings};

@@ -26,6 +26,7 @@ use crate::cert::{Certificate, Identified, Origin, Story, Subject};
 use crate::store::{Change, Decision, Item, ItemKey, Shelf, Snapshot};
 use crate::wire::{Key, Kind, Name};
 use crate::zone::Fault;
+pub(super) use view::next;
 pub use view::{
     CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
     CertificateWindow,

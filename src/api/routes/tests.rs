@@ -138,6 +138,7 @@ async fn nothing_leads_back_to_ourselves() {
         edge: vec!["0.0.0.0:443".parse().unwrap()],
         admin: vec!["127.0.0.1:8053".parse().unwrap()],
         admin_socket: Some("/run/freehold/admin.socket".into()),
+        dns: vec![],
         addresses: vec![],
     };
     let bench = Bench::with_live(Some(live));
