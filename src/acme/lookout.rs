@@ -101,6 +101,31 @@ impl Lookout {
     }
 }
 
+#[cfg(test)]
+impl Lookout {
+    /// Of a keeper that does nothing, and knows the delegation of one zone.
+    pub(crate) fn idle(store: Arc<crate::store::Store>) -> Self {
+        let world = World {
+            resolver: super::ask::Resolver::new(&[]),
+            settings: super::Settings::default(),
+            store,
+            answers: Arc::default(),
+            delegations: Delegations::default(),
+            accounts: tokio::sync::Mutex::default(),
+        };
+        let found = Delegation {
+            zone: "home.example".to_owned(),
+            verdict: super::Verdict::Right,
+            message: "example delegates home.example to ns1.home.example".to_owned(),
+            cure: String::new(),
+            servers: vec!["ns1.home.example".to_owned()],
+            looked_at: 1_800_000_000,
+        };
+        world.delegations.store(Arc::new(BTreeMap::from([(found.zone.clone(), Arc::new(found))])));
+        Self { world: Arc::new(world), outlooks: Outlooks::default(), stats: Arc::default() }
+    }
+}
+
 impl World {
     /// Looks whether the world is led to us for a zone, the topmost of those that lie in each other, and remembers it.
     pub(super) async fn look_at_delegation(&self, zone: &Name) -> Arc<Delegation> {

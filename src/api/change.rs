@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::difference::{self, Step};
 use super::problem::{
-    Closing, Exists, LeadsBack, NameTaken, NoSuchItem, NoSuchRecord, NotSaved, OwnedByRoute, Problem, TooLarge, ZoneFault,
+    Closing, Exists, LeadsBack, NameTaken, NoSuchItem, NoSuchRecord, NotSaved, OwnedByRoute, Problem, TooLarge,
+    ZoneFault,
 };
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};

@@ -16,7 +16,8 @@ use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::once::IdempotencyKey;
 use super::problem::{
-    BadZone, CannotUndo, Conflict, InProgress, KeyReused, LeadsBack, NameTaken, NoSuchRevision, NoSuchZone, OwnedByRoute,
+    BadZone, CannotUndo, Conflict, InProgress, KeyReused, LeadsBack, NameTaken, NoSuchRevision, NoSuchZone,
+    OwnedByRoute,
 };
 use super::types::{Undo, ZoneChange, plain};
 use super::{Admin, Problem, ZoneFault, blocking, routes, stream};

@@ -106,8 +106,8 @@ pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use routes::{
-    NewRoute, RouteAnswer, RouteApp, RouteCertificate, RouteChange, RouteDelegation, RouteFolder, RouteList, RouteRedirect,
-    RouteSummary, RouteTest, RouteTestStep,
+    NewRoute, RouteAnswer, RouteApp, RouteCertificate, RouteChange, RouteDelegation, RouteFolder, RouteList,
+    RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
 };
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};

@@ -139,7 +139,7 @@ fn deal(sockets: Sockets, count: usize) -> io::Result<Vec<Vec<Ear>>> {
 }
 
 /// Where to read what an edge counts, now and after its end.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Meter(Arc<[Arc<ThreadStats>]>);
 
 impl Meter {

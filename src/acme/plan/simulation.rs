@@ -1,6 +1,6 @@
 //! Two years of renewals, against a CA that keeps its limits as Let's Encrypt does, fails, and goes away for days.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;

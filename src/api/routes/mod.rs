@@ -29,11 +29,12 @@ use crate::access::Object;
 use crate::route::{Fault, Host, PathPrefix, Route};
 use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapshot};
 use crate::wire::{Kind, Name};
-pub(super) use conflict::{guard, ourselves};
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
+pub(super) use conflict::{guard, ourselves};
 pub use state::{RouteAnswer, RouteCertificate, RouteDelegation};
 pub(super) use state::{RouteState, Sources};
 pub use trial::{RouteTest, RouteTestStep};
+pub(super) use view::id as shown_id;
 pub use view::{RouteChange, RouteList, RouteSummary};
 
 /// The types of the sets that a route owns.

@@ -26,6 +26,10 @@ pub(in crate::api) struct RouteState {
     pub(in crate::api) answer: RouteAnswer,
     pub(in crate::api) delegation: Option<RouteDelegation>,
     pub(in crate::api) certificate: RouteCertificate,
+    /// Until when the certificate is valid, in seconds since 1970.
+    pub(in crate::api) valid_until: Option<u64>,
+    /// When it is renewed or tried again, likewise.
+    pub(in crate::api) next_attempt: Option<u64>,
 }
 
 /// What this server answers for the host of a route.
@@ -100,12 +104,17 @@ impl RouteState {
     pub(in crate::api) fn of(host: &str, sources: &Sources<'_>) -> Self {
         let Sources { snapshot, lookout, now } = *sources;
         let name = host.parse::<Name>().ok();
+        let held = snapshot.certificates.for_server_name(host, now).map(|held| &**held);
+        let (certificate, next_attempt) = RouteCertificate::of(host, held, sources);
+        let valid_until = held.map(Certificate::not_after);
         let home = name.as_ref().and_then(|name| snapshot.home(name.borrow()));
         Self {
             zone: home.map(|zone| plain(zone.apex())),
             answer: name.as_ref().map_or_else(RouteAnswer::elsewhere, |name| RouteAnswer::of(name, snapshot)),
             delegation: home.map(|zone| RouteDelegation::of(zone, snapshot, lookout)),
-            certificate: RouteCertificate::of(host, snapshot, lookout, now),
+            certificate,
+            valid_until,
+            next_attempt,
         }
     }
 }
@@ -189,8 +198,9 @@ impl RouteDelegation {
 }
 
 impl RouteCertificate {
-    fn of(host: &str, snapshot: &Snapshot, lookout: Option<&Lookout>, now: u64) -> Self {
-        let held = snapshot.certificates.for_server_name(host, now).map(|held| &**held);
+    /// What is known of it, and when something happens next, in seconds since 1970.
+    fn of(host: &str, held: Option<&Certificate>, sources: &Sources<'_>) -> (Self, Option<u64>) {
+        let Sources { snapshot, lookout, now } = *sources;
         let state = match held {
             None => "none",
             Some(held) if !held.is_valid(now) => "ended",
@@ -207,7 +217,7 @@ impl RouteCertificate {
             Some(Outlook::Imported(_)) => None,
             None => next(held, story, now),
         };
-        Self {
+        let told = Self {
             state: state.to_owned(),
             issuer: held.map(|held| held.issuer().to_owned()),
             serial: held.map(|held| held.serial().to_owned()),
@@ -215,7 +225,8 @@ impl RouteCertificate {
             next_attempt: next_attempt.map(moment),
             failures: story.map_or(0, |story| story.failures),
             last_error: story.and_then(last_error),
-        }
+        };
+        (told, next_attempt)
     }
 }
 
@@ -267,7 +278,8 @@ mod tests {
             story.push(attempt);
             (story.failures, story.retry_at) = (2, 2_000);
             snapshot.stories.insert(Arc::new(story));
-            let told = RouteCertificate::of(host, &snapshot, None, 1_000);
+            let sources = Sources { snapshot: &snapshot, lookout: None, now: 1_000 };
+            let told = RouteState::of(host, &sources).certificate;
             assert_eq!((told.failures, told.state.as_str()), (2, "none"), "{names:?} {host}");
             assert_eq!(told.next_attempt.as_deref(), Some("1970-01-01T00:33:20Z"));
             assert_eq!(told.last_error.unwrap().cure, "ask another");

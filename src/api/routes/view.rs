@@ -77,7 +77,7 @@ pub struct RouteChange {
 
 impl RouteSummary {
     pub(super) fn of(route: &Route, sources: &Sources<'_>) -> Self {
-        let RouteState { zone, answer, delegation, certificate } = RouteState::of(route.host().as_str(), sources);
+        let RouteState { zone, answer, delegation, certificate, .. } = RouteState::of(route.host().as_str(), sources);
         let (id, host, path) = (id(route), route.host().as_str().to_owned(), path(route));
         Self { id, host, path, target: NewRoute::of(route), zone, answer, delegation, certificate }
     }
@@ -88,7 +88,7 @@ fn path(route: &Route) -> String {
     route.path().as_str().replace('%', "%25")
 }
 
-pub(super) fn id(route: &Route) -> String {
+pub(in crate::api) fn id(route: &Route) -> String {
     format!("{}{}", route.host(), path(route))
 }
 
