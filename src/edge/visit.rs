@@ -130,10 +130,10 @@ async fn over_http1(
     let mut request = request(path)?;
     let host = HeaderValue::try_from(host).map_err(|_| Fault::new("the host cannot be asked for", ""))?;
     request.headers_mut().insert(HOST, host);
-    tokio::select! {
-        answer = timeout(STEP_TIME, sender.send_request(request)) => read(answer.map(|answer| answer.map(|answer| answer.status().as_u16()))),
-        ended = connection => Err(ended.err().map_or_else(hung_up, |wrong| no_answer(&wrong))),
-    }
+    let driving = tokio::spawn(connection); // it ends with the sender at the latest
+    let answer = timeout(STEP_TIME, sender.send_request(request)).await;
+    driving.abort();
+    read(answer.map(|answer| answer.map(|answer| answer.status().as_u16())))
 }
 
 async fn over_http2(
@@ -149,10 +149,10 @@ async fn over_http2(
     let mut request = request(path)?;
     let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build();
     *request.uri_mut() = uri.map_err(|_| Fault::new("the host cannot be asked for", ""))?;
-    tokio::select! {
-        answer = timeout(STEP_TIME, sender.send_request(request)) => read(answer.map(|answer| answer.map(|answer| answer.status().as_u16()))),
-        ended = connection => Err(ended.err().map_or_else(hung_up, |wrong| no_answer(&wrong))),
-    }
+    let driving = tokio::spawn(connection);
+    let answer = timeout(STEP_TIME, sender.send_request(request)).await;
+    driving.abort();
+    read(answer.map(|answer| answer.map(|answer| answer.status().as_u16())))
 }
 
 fn request(path: &str) -> Result<Request<Empty<Bytes>>, Fault> {
