@@ -127,8 +127,10 @@ use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
-/// Zone files that lie in memory while they are read, at once.
-const ZONE_FILES_AT_ONCE_MAX: usize = 2;
+/// Zone files that lie in memory while they are read, at once, if each is as large as it may be.
+const LARGE_ZONE_FILES_AT_ONCE_MAX: u32 = 2;
+/// Zone files that lie in memory at once however small they are; those that come together share the waits for the disk.
+const ZONE_FILES_AT_ONCE_MAX: u32 = 32;
 /// Tests of routes at once: each opens a dozen connections.
 const ROUTE_TESTS_AT_ONCE_MAX: usize = 2;
 
@@ -166,7 +168,7 @@ struct Admin {
     /// The same moment, as the calendar says it.
     started_at: SystemTime,
     stats: Arc<Stats>,
-    /// Whose turn it is to have a zone file in memory.
+    /// Whose turn it is to have a zone file in memory; one of the largest takes many.
     zone_file_turns: Semaphore,
     /// Whose turn it is to test a route.
     route_test_turns: Semaphore,
@@ -188,7 +190,7 @@ impl Admin {
             started: Instant::now(),
             started_at: SystemTime::now(),
             stats: Arc::default(),
-            zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX),
+            zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX as usize),
             route_test_turns: Semaphore::new(ROUTE_TESTS_AT_ONCE_MAX),
             guesses: Guesses::default(),
             answers: Answers::default(),

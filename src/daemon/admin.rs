@@ -82,7 +82,7 @@ impl Admin {
             edge: edge.map(|edge| [edge.http(), edge.https()].concat()).unwrap_or_default(),
             admin: tcp.iter().map(Tcp::address).collect(),
             admin_socket: Some(path),
-            dns: dns.addresses().to_vec(),
+            dns: [dns.addresses(), dns.tls_addresses()].concat(),
             addresses: Vec::new(), // those of the store are added when they are needed
         };
         let live = Live {

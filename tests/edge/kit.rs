@@ -76,6 +76,7 @@ impl Edge {
         std::fs::write(folder.path().join("root.pem"), authority.root_pem()).unwrap();
         let challenge = authority.issue(&["challenge.test".parse().unwrap()], now(), Duration::from_secs(60)).unwrap();
         let sources = Sources {
+            dns: None,
             snapshots: Arc::clone(&snapshots),
             challenge_answer: Arc::new(|host, token| (token == "token").then(|| format!("proof for {host}"))),
             challenge_certificate: Arc::new(move |name| challenge.certified().filter(|_| name == "challenge.test")),

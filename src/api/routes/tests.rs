@@ -219,10 +219,8 @@ async fn of_two_changes_that_close_a_circle_one_is_refused() {
     let one = r#"{"redirect": {"url": "https://b.test/"}}"#;
     let two = r#"{"redirect": {"url": "https://a.test/"}}"#;
     for _ in 0..20 {
-        let (first, second) = tokio::join!(
-            put(&bench, &admin, "/v1/routes/a.test", one),
-            put(&bench, &admin, "/v1/routes/b.test", two)
-        );
+        let (first, second) =
+            tokio::join!(put(&bench, &admin, "/v1/routes/a.test", one), put(&bench, &admin, "/v1/routes/b.test", two));
         let mut told = [kind(&first).0, kind(&second).0];
         told.sort_unstable();
         assert_eq!(told, [201, 409], "{} {}", first.body, second.body);
@@ -268,7 +266,10 @@ async fn a_test_names_the_step_that_fails_and_the_cure() {
     let body = format!(r#"{{"apps": ["http://{free}"]}}"#);
     assert_eq!(put(&bench, &admin, PLACE, &body).await.status, 201);
     let told = ask(&bench, &admin, Method::POST, &format!("{PLACE}%2Fx/test")).await;
-    assert_eq!((told.status, &told.body["well"], &told.body["route"]), (200, &json!(false), &json!("app.home.example/")));
+    assert_eq!(
+        (told.status, &told.body["well"], &told.body["route"]),
+        (200, &json!(false), &json!("app.home.example/"))
+    );
     let steps = told.body["steps"].as_array().unwrap();
     let found = |step: &str, view: &str| {
         let is = |one: &&Value| one["step"] == step && one["view"] == view;
