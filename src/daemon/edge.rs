@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::tickets::Tickets;
 use super::{Failure, demo::HOST};
 use crate::acme;
-use crate::api::system_reason;
+use crate::api::{LiveEdge, system_reason};
 use crate::edge::{self, DnsOverHttps, Sources};
 use crate::route::{Host, PathPrefix, Route, Target};
 use crate::store::{Actor, Change, EdgeAddresses, Item, Store};
@@ -79,6 +79,11 @@ impl Edge {
     /// The addresses of plain HTTP.
     pub(super) fn http(&self) -> &[SocketAddr] {
         self.edge.http_addresses()
+    }
+
+    /// What the API is told of it.
+    pub(super) fn live(&self) -> LiveEdge {
+        LiveEdge { meter: self.edge.meter().clone(), https: self.https().to_vec() }
     }
 
     /// A command that visits the demo app as a stranger would: by our DNS, and trusting nobody but our own CA.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
-use super::admin::Admin;
+use super::admin::{self, Admin};
 use super::edge::{Edge, Parts};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
@@ -100,8 +100,8 @@ impl Server {
             encrypted::check_edge(settings, edge.is_some())?;
         }
         encrypted::certified(&store, &names).await;
-        let web = edge.as_ref().map(|edge| [edge.http(), edge.https()].concat()).unwrap_or_default();
-        let admin = Admin::start(settings, &store, &dns, web, passed.admin).await?;
+        let told = admin::Parts { dns: &dns, acme: &acme, edge: edge.as_ref() };
+        let admin = Admin::start(settings, &store, told, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records = snapshot.zones.record_count();

@@ -3,6 +3,8 @@
 
 use hyper::StatusCode;
 
+use super::stats::AppFailure;
+
 /// Why a request is not answered as it was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -172,6 +174,35 @@ impl Failure {
             return Some(reason);
         }
         None
+    }
+
+    /// What it is counted as, if it is inside.
+    pub(super) fn counted(&self) -> AppFailure {
+        match self {
+            Self::AppNameUnknown => AppFailure::Unresolved,
+            Self::AppRefused => AppFailure::Refused,
+            Self::AppUnreachable(_) => AppFailure::Unreachable,
+            Self::AppConnectSlow => AppFailure::ConnectTimeout,
+            Self::AppTls(_) => AppFailure::Tls,
+            Self::AppClosed => AppFailure::Closed,
+            Self::AppGarbled => AppFailure::Garbled,
+            Self::AppSlow => AppFailure::Timeout,
+            Self::Drained => AppFailure::Drained,
+            Self::Unsound(_)
+            | Self::Misdirected
+            | Self::HostUnknown
+            | Self::PathUnknown
+            | Self::FileMissing
+            | Self::FileUnreadable(_)
+            | Self::MethodRefused
+            | Self::FilesAreRead
+            | Self::ExpectationUnknown
+            | Self::ProtocolRefused
+            | Self::Circle
+            | Self::UploadSlow
+            | Self::UploadBroken
+            | Self::Panic => AppFailure::Inside,
+        }
     }
 
     /// Whether it is the app's or ours rather than the client's.

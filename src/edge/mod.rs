@@ -35,6 +35,7 @@ mod tls;
 mod tunnel;
 mod upgrade;
 mod upstream;
+pub mod visit;
 mod watch;
 mod worker;
 
@@ -90,13 +91,13 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         http,
         https,
         tls: Arc::clone(&shared.tls),
-        stats: (0..count).map(|_| Arc::default()).collect(),
+        meter: Meter((0..count).map(|_| Arc::default()).collect()),
         stop: Sender::new(None),
         threads: Vec::with_capacity(count),
     };
     let (ready, started) = sync_channel(count);
     for (number, ears) in ears.into_iter().enumerate() {
-        let (shared, counted) = (shared.clone(), Arc::clone(&handle.stats[number]));
+        let (shared, counted) = (shared.clone(), Arc::clone(&handle.meter.0[number]));
         let (ready, stop) = (ready.clone(), handle.stop.subscribe());
         let work = move || worker::serve(shared, counted, ears, stop, &ready);
         handle.threads.push(thread::Builder::new().name(format!("edge {number}")).spawn(work).map_err(prepare)?);
@@ -144,12 +145,28 @@ fn deal(sockets: Sockets, count: usize) -> io::Result<Vec<Vec<Ear>>> {
     Ok(ears)
 }
 
+/// Where to read what an edge counts, now and after its end.
+#[derive(Clone, Default)]
+pub struct Meter(Arc<[Arc<ThreadStats>]>);
+
+impl Meter {
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        stats::sum(&self.0)
+    }
+
+    /// What was counted so far for each route, by [`crate::route::Route::id`].
+    pub fn routes(&self) -> HashMap<Box<str>, RouteTotals> {
+        stats::sum_routes(&self.0)
+    }
+}
+
 /// An edge that runs. Dropping it stops it at once.
 pub struct Handle {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     tls: Arc<Tls>,
-    stats: Vec<Arc<ThreadStats>>,
+    meter: Meter,
     stop: Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -167,12 +184,17 @@ impl Handle {
 
     /// What it has counted so far.
     pub fn stats(&self) -> Totals {
-        stats::sum(&self.stats)
+        self.meter.totals()
     }
 
     /// What it has counted so far for each route, by [`crate::route::Route::id`].
     pub fn route_stats(&self) -> HashMap<Box<str>, RouteTotals> {
-        stats::sum_routes(&self.stats)
+        self.meter.routes()
+    }
+
+    /// Where to read what it counts.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Other keys for session tickets, from now on ([`TicketKeys::renewed`]).

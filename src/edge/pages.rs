@@ -114,7 +114,7 @@ fn note(failure: &Failure, exchange: &Exchange) {
     if !failure.is_inside() {
         return;
     }
-    exchange.app_failed();
+    exchange.app_failed(failure.counted());
     if let Some(kept_back) = Quiet::speak() {
         let id = format!("{:016x}", exchange.id());
         let (what, cure, reason) = (failure.what(), failure.cure(), failure.secret().unwrap_or_default());

@@ -31,7 +31,7 @@ use super::random::Random;
 use super::settings::Settings;
 use super::stats::{RouteStats, Stats, ThreadStats};
 use super::stream::Stream;
-use super::tls::{Outcome, Tls};
+use super::tls::{Mishap, Outcome, Tls};
 use super::upstream::Apps;
 use super::watch::{TICK, Tick, Watch};
 use crate::store::Snapshot;
@@ -209,9 +209,19 @@ impl Worker {
             }
             Ok(Outcome::Proven) => stats.handshakes.add(1),
             Ok(Outcome::NameUnknown) => stats.names_unknown.add(1),
-            Ok(Outcome::Failed) => stats.handshakes_failed.add(1),
+            Ok(Outcome::Failed(mishap)) => {
+                stats.handshakes_failed.add(1);
+                match mishap {
+                    Mishap::Garbled => stats.handshakes_garbled.add(1),
+                    Mishap::Unmatched => stats.handshakes_unmatched.add(1),
+                    Mishap::Rejected => stats.handshakes_rejected.add(1),
+                    Mishap::Left => stats.handshakes_left.add(1),
+                    Mishap::Other => (),
+                }
+            }
             Err(_) => {
                 stats.handshakes_failed.add(1);
+                stats.handshakes_slow.add(1);
                 stats.timed_out.add(1);
             }
         }

@@ -194,7 +194,7 @@ fn an_answer_that_breaks_off_never_ends_clean() {
             assert!(answer.into_body().collect().await.is_err(), "{name} over HTTP/2");
             assert!(!client.is_closed(), "{name}: only the stream is reset");
         });
-        edge.until("counted", |stats| stats.app_failures == 2);
+        edge.until("counted", |stats| stats.app_failures() == 2);
     }
 }
 

@@ -20,12 +20,15 @@ use utoipa::ToSchema;
 use super::auth::{Allowed, unix_seconds};
 use super::extract::{Body, NoQuery};
 use super::problem::{BadValues, NoSuchCertificate, NotFound, StillWanted};
+use super::status::WARNINGS_MAX;
 use super::{Admin, Problem, ZoneFault, change};
 use crate::access::Object;
+use crate::acme;
 use crate::cert::{Certificate, Identified, Origin, Story, Subject};
 use crate::store::{Change, Decision, Item, ItemKey, Shelf, Snapshot};
 use crate::wire::{Key, Kind, Name};
 use crate::zone::Fault;
+pub(super) use view::next;
 pub use view::{
     CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
     CertificateWindow,
@@ -292,6 +295,17 @@ pub(in crate::api) async fn root(allowed: Allowed, _: NoQuery) -> Result<Respons
 }
 
 // ----- What they share ------------------------------------------------------------------------------------
+
+/// What somebody has to see to, of the certificates that they may reach.
+pub(super) fn warnings(allowed: &Allowed, snapshot: &Snapshot, now: u64) -> Vec<CertificateError> {
+    let told = snapshot.certificates.iter().filter_map(|held| {
+        let story = snapshot.stories.get(held.id()).map(|story| &**story);
+        let warning = acme::warning(&snapshot.certificates, held, story, now)?;
+        permit(allowed, snapshot, held.subjects()).ok()?;
+        Some(CertificateError { message: warning.message, cure: warning.cure })
+    });
+    told.take(WARNINGS_MAX).collect()
+}
 
 /// The certificate that a path names.
 fn held(allowed: &Allowed, name: &CertificateName) -> Result<Arc<Certificate>, Problem> {

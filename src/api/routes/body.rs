@@ -17,7 +17,7 @@ use crate::zone;
 pub struct NewRoute {
     /// Apps that are all alike; each request goes to one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 64)]
+    #[schema(value_type = Option<Vec<GivenApp>>, min_items = 1, max_items = 64)]
     pub apps: Option<Vec<RouteApp>>,
     /// The browser is sent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,17 +31,49 @@ pub struct NewRoute {
     pub plain_http: bool,
 }
 
-/// An app behind a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// An app behind a route. Where there is nothing to say but where it listens, a plain string is taken as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "GivenApp")]
 pub struct RouteApp {
     /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
-    #[schema(examples("http://127.0.0.1:3000"))]
     pub url: String,
     /// Whether it gets no more requests: those under way are finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    #[schema(default = false, examples(false))]
     pub drained: bool,
+}
+
+/// An app behind a route: where it listens, or an object with more about it.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RouteApp)]
+#[serde(untagged, expecting = "expected the address of an app, or an object with \"url\" and \"drained\"")]
+pub(in crate::api) enum GivenApp {
+    /// An object, as it is always told.
+    App(WholeApp),
+    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    Address(String),
+}
+
+/// An app in full.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RouteAppObject)]
+pub(in crate::api) struct WholeApp {
+    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    #[schema(examples("http://127.0.0.1:3000"))]
+    url: String,
+    /// Whether it gets no more requests: those under way are finished.
+    #[serde(default)]
+    #[schema(default = false, examples(false))]
+    drained: bool,
+}
+
+impl From<GivenApp> for RouteApp {
+    fn from(given: GivenApp) -> Self {
+        match given {
+            GivenApp::Address(url) => Self { url, drained: false },
+            GivenApp::App(WholeApp { url, drained }) => Self { url, drained },
+        }
+    }
 }
 
 /// Where a browser is sent.

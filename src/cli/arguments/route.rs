@@ -7,12 +7,37 @@ use crate::route::{Fault, Target};
 /// What to do with routes. A route is named by its host, or by host and path.
 #[derive(Debug, Subcommand)]
 pub enum Route {
-    /// Show all routes: where each leads, and how its certificate stands
+    /// Show all routes: where each leads, what its name is answered with, and how its certificate stands
     #[command(after_help = "\
 Examples:
   freehold route list
   freehold route list -o json")]
     List,
+    /// Show a route and all that is known of it: name, delegation, certificate, the last error
+    #[command(after_help = "\
+Examples:
+  freehold route show app.example.org
+  freehold route show app.example.org/api -o json
+
+Nobody is asked for it; `freehold route test` does.")]
+    Show {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+    },
+    /// Visit a site step by step, as this server sees it and as a stranger does, and say what is wrong
+    #[command(after_help = "\
+Examples:
+  freehold route test app.example.org
+  freehold route test app.example.org/api/health
+
+The path is one that a visitor would ask for; the app is asked for it, twice or more. It takes a running server.
+Exit code 1: something is wrong.")]
+    Test {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+    },
     /// Make a route; refused if there is one for this host and path
     #[command(after_help = "\
 Examples:

@@ -19,6 +19,7 @@ use crate::edge::client::Order;
 use crate::edge::exchange::Exchange;
 use crate::edge::failure::Failure;
 use crate::edge::headers::is_unwanted;
+use crate::edge::stats::AppFailure;
 
 /// Octets that are copied behind those in front of them: sending from one place costs the system less than from several.
 const JOINED_SIZE_MAX: usize = 2 << 10;
@@ -71,7 +72,7 @@ pub(super) async fn relay(asked: Asked, request: &Request, peer: &mut Peer<'_>, 
 
 /// The app did not keep its word: what the client has must not look whole.
 fn breaks_off(exchange: &Exchange) -> Next {
-    exchange.app_failed();
+    exchange.app_failed(AppFailure::BrokenOff);
     exchange.ends(false);
     Next::Cut
 }

@@ -11,8 +11,10 @@
 
 mod client;
 mod tickets;
+pub(super) mod visitor;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,7 +71,35 @@ pub(super) enum Outcome {
     /// There is no certificate for the name, or no name was said.
     NameUnknown,
     /// It failed.
-    Failed,
+    Failed(Mishap),
+}
+
+/// Why a handshake failed, as far as that says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mishap {
+    /// The client spoke no TLS.
+    Garbled,
+    /// It knows no version or cipher of ours.
+    Unmatched,
+    /// It broke off with an alert: it does not take the certificate.
+    Rejected,
+    /// It left.
+    Left,
+    /// Something else.
+    Other,
+}
+
+impl From<io::Error> for Mishap {
+    fn from(fault: io::Error) -> Self {
+        let inner = fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => Self::Garbled,
+            Some(rustls::Error::PeerIncompatible(_)) => Self::Unmatched,
+            Some(rustls::Error::AlertReceived(_)) => Self::Rejected,
+            Some(_) => Self::Other, // the type is another package's and may grow
+            None => Self::Left,
+        }
+    }
 }
 
 /// Makes connections secure.
@@ -113,7 +143,10 @@ impl Tls {
 
     /// Shakes hands. How long that may take is up to the caller.
     pub(super) async fn accept(&self, stream: TcpStream) -> Outcome {
-        let Ok(start) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return Outcome::Failed };
+        let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
+            Ok(start) => start,
+            Err(fault) => return Outcome::Failed(fault.into()),
+        };
         let hello = start.client_hello();
         if offers_challenge(&hello) {
             let proven = start.into_stream(Arc::clone(&self.challenge_config)).await;
@@ -122,7 +155,7 @@ impl Tls {
                     let _ = stream.shutdown().await;
                     Outcome::Proven
                 }
-                Err(_) => Outcome::Failed,
+                Err(fault) => Outcome::Failed(fault.into()),
             };
         }
         let known = self.certificates.name(&hello).filter(|name| self.certificates.find(name).is_some());
@@ -130,7 +163,10 @@ impl Tls {
             turn_away(start.io).await;
             return Outcome::NameUnknown;
         };
-        let Ok(stream) = start.into_stream(Arc::clone(&self.config)).await else { return Outcome::Failed };
+        let stream = match start.into_stream(Arc::clone(&self.config)).await {
+            Ok(stream) => stream,
+            Err(fault) => return Outcome::Failed(fault.into()),
+        };
         let (_, session) = stream.get_ref();
         let secure = Secure {
             server_name,

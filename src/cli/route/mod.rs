@@ -1,4 +1,6 @@
-//! `freehold route`: routes listed, added, set, drained, deleted.
+//! `freehold route`: routes listed, shown, tested, added, set, drained, deleted.
+
+mod state;
 
 use std::io::{self, Write};
 
@@ -6,13 +8,13 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-use super::arguments::{NewRoute, Options, Output, Route};
-use super::change::{DRY_RUN, differences, summary, warnings};
-use super::door::{Door, Place, escaped, question, with_json};
-use super::json;
-use super::stop::{Exit, Stop};
-use super::terminal::table;
 use crate::api::{self, Question, RouteApp, RouteChange, RouteList, RouteSummary};
+use crate::cli::arguments::{NewRoute, Options, Output, Route};
+use crate::cli::change::{DRY_RUN, differences, summary, warnings};
+use crate::cli::door::{Door, Place, escaped, question, with_json};
+use crate::cli::json;
+use crate::cli::stop::{Exit, Stop};
+use crate::cli::terminal::table;
 use crate::route::Target;
 
 const ROUTES: &str = "/v1/routes";
@@ -23,6 +25,8 @@ const STALE: u16 = 412;
 pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> Result<Exit, Stop> {
     match command {
         Route::List => list(place, options).await,
+        Route::Show { route } => state::show(place, &path(route), options).await,
+        Route::Test { route } => state::test(place, &path(route), options).await,
         Route::Add(new) => {
             let only_new = Some((IF_NONE_MATCH, HeaderValue::from_static("*")));
             put(place, new, only_new, options).await.map_err(|stop| there_is(stop, &new.route))
@@ -49,28 +53,50 @@ fn query(dry_run: bool) -> &'static str {
 
 async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
-    let list: RouteList = door.ask_json(question(Method::GET, ROUTES, "")?).await?;
+    let (mut routes, mut query) = (Vec::new(), String::new());
+    loop {
+        let page: RouteList = door.ask_json(question(Method::GET, ROUTES, &query)?).await?;
+        routes.extend(page.routes);
+        let Some(next) = page.next else { break };
+        query = format!("cursor={}", escaped(&next));
+    }
     door.close().await?;
     if options.output == Output::Json {
-        json(&list.routes)?;
+        json(&routes)?;
         return Ok(Exit::Done);
     }
-    if list.routes.is_empty() {
+    if routes.is_empty() {
         writeln!(io::stderr(), "no routes: freehold route add HOST http://127.0.0.1:3000 makes one")?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<_> = list.routes.iter().map(row).collect();
-    table(&mut io::stdout().lock(), &["HOST", "TARGET", "CERTIFICATE"], &rows)?;
+    let rows: Vec<_> = routes.iter().map(row).collect();
+    table(&mut io::stdout().lock(), &["HOST", "TARGET", "NAME", "DELEGATION", "CERTIFICATE"], &rows)?;
+    let unwell: Vec<_> = routes.iter().filter(|route| state::is_unwell(route)).map(host).take(3).collect();
+    if let Some(first) = unwell.first() {
+        let (names, first) = (unwell.join(", "), shell(first));
+        writeln!(io::stderr(), "not well: {names}; `freehold route show {first}` says why")?;
+    }
     Ok(Exit::Done)
 }
 
+/// As it is typed.
+fn host(route: &RouteSummary) -> String {
+    if route.path == "/" { route.host.clone() } else { route.id.clone() }
+}
+
+/// A word as a shell takes it: a star would be spread.
+fn shell(word: &str) -> String {
+    if word.contains('*') { format!("'{word}'") } else { word.to_owned() }
+}
+
 fn row(route: &RouteSummary) -> Vec<String> {
-    let host = if route.path == "/" { route.host.clone() } else { route.id.clone() };
     let certificate = &route.certificate;
     let until = certificate.valid_until.as_deref().and_then(|until| until.split('T').next());
     let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
     let issuer = certificate.issuer.as_ref().map(|issuer| format!(", {issuer}")).unwrap_or_default();
-    vec![host, target(&route.target), format!("{}{until}{issuer}", certificate.state)]
+    let delegation = route.delegation.as_ref().map_or("elsewhere", |found| found.state.as_str()).to_owned();
+    let certificate = format!("{}{until}{issuer}", certificate.state);
+    vec![host(route), target(&route.target), route.answer.state.clone(), delegation, certificate]
 }
 
 /// A target as it is typed.
@@ -122,7 +148,8 @@ fn body(new: &NewRoute) -> Result<api::NewRoute, Stop> {
 fn there_is(stop: Stop, route: &str) -> Stop {
     match stop.status {
         Some(STALE) => {
-            let cure = format!("`freehold route set {route} TARGET` puts another target in its place");
+            let word = shell(route);
+            let cure = format!("`freehold route set {word} TARGET` puts another target in its place");
             Stop { status: stop.status, ..Stop::failed(format!("there is a route for {route} already"), cure) }
         }
         Some(_) | None => stop,
