@@ -201,6 +201,10 @@ impl Failure {
             | Self::Circle
             | Self::UploadSlow
             | Self::UploadBroken
+            | Self::DnsUnreadable(_)
+            | Self::DnsTooLong
+            | Self::DnsKind
+            | Self::DnsMethod
             | Self::Panic => AppFailure::Inside,
         }
     }
