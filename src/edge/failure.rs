@@ -199,6 +199,10 @@ impl Failure {
             | Self::ExpectationUnknown
             | Self::ProtocolRefused
             | Self::Circle
+            | Self::DnsUnreadable(_)
+            | Self::DnsTooLong
+            | Self::DnsKind
+            | Self::DnsMethod
             | Self::UploadSlow
             | Self::UploadBroken
             | Self::DnsUnreadable(_)
