@@ -205,10 +205,6 @@ impl Failure {
             | Self::DnsMethod
             | Self::UploadSlow
             | Self::UploadBroken
-            | Self::DnsUnreadable(_)
-            | Self::DnsTooLong
-            | Self::DnsKind
-            | Self::DnsMethod
             | Self::Panic => AppFailure::Inside,
         }
     }

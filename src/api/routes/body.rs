@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::types::maybe_whole;
 use crate::api::{Problem, ZoneFault};
-use crate::route::{App, Fault, Folder, Host, PathPrefix, Redirect, Route, Target};
+use crate::route::{App, Fault, Folder, Host, OptionFault, Options, PathPrefix, Redirect, Route, Target};
 use crate::zone;
 
 /// What a route shall lead to: `apps`, `redirect` or `folder`.
@@ -29,6 +29,10 @@ pub struct NewRoute {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(default = false, examples(false))]
     pub plain_http: bool,
+    /// How its requests are treated.
+    #[serde(default, skip_serializing_if = "Options::is_empty")]
+    #[schema(required = false)]
+    pub options: Options,
 }
 
 /// An app behind a route. Where there is nothing to say but where it listens, a plain string is taken as well.
@@ -117,7 +121,8 @@ pub struct RouteFolder {
 impl NewRoute {
     /// How a route stands.
     pub(super) fn of(route: &Route) -> Self {
-        Self { plain_http: route.plain_http(), ..Self::to(route.target()) }
+        let options = Options::clone(route.options());
+        Self { plain_http: route.plain_http(), options, ..Self::to(route.target()) }
     }
 
     /// What leads to a target.
@@ -142,7 +147,15 @@ impl NewRoute {
 
     /// Reads it, and tells every wrong value at once.
     pub(super) fn read(self, host: Host, path: PathPrefix) -> Result<Route, Problem> {
-        let plain_http = self.plain_http;
+        let (plain_http, options) = (self.plain_http, self.options);
+        let faults: Vec<_> = options
+            .check()
+            .into_iter()
+            .map(|OptionFault { field, fault }| in_field(&format!("/options{field}"), &fault))
+            .collect();
+        if !faults.is_empty() {
+            return Err(Problem::bad_values(faults));
+        }
         let (target, field) = match (self.apps, self.redirect, self.folder) {
             (Some(apps), None, None) => (Target::Apps(read_apps(&apps)?), "/apps"),
             (None, Some(redirect), None) => (Target::Redirect(read_redirect(redirect)?), "/redirect/url"),
@@ -158,7 +171,7 @@ impl NewRoute {
         };
         let route =
             Route::new(host, path, target).map_err(|fault| Problem::bad_values(vec![in_field(field, &fault)]))?;
-        Ok(route.with_plain_http(plain_http))
+        Ok(route.with_plain_http(plain_http).with_options(options))
     }
 }
 
