@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::stats::Stats;
-use super::{Moment, Peer, Policy, Transport, Verdict};
+use super::{Moment, Peer, Policy, Transport, Verdict, ahead, batch};
 use crate::store::Snapshot;
 
 /// The signature of [`super::respond::respond`]; a value of it is what a transport is given, so that its own tests
@@ -81,6 +81,14 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Fetches what the answers to these packets will read.
+    #[inline]
+    pub(super) fn look_ahead<'p>(&self, count: usize, packets: impl Iterator<Item = &'p [u8]>) {
+        if ahead::is_worth_it(&self.snapshot.zones, count) {
+            ahead::look(&self.snapshot.zones, packets, &mut |address| batch::prefetch(address));
+        }
+    }
+
     /// The length of the reply that was written, if there is one.
     #[inline]
     pub(super) fn answer(

@@ -14,6 +14,7 @@ pub mod settings;
 pub mod stats;
 
 mod additional;
+mod ahead;
 mod answers;
 mod batch;
 mod census;

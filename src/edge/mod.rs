@@ -12,6 +12,7 @@ mod answer;
 mod census;
 mod client;
 mod connection;
+mod direct;
 mod dns;
 mod exchange;
 mod failure;
@@ -107,8 +108,9 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
 
 fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Result<Shared, StartFault> {
     let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys, dns } = sources;
-    let tls = Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys)
-        .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
+    let tls =
+        Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys, settings.default_server_name.clone())
+            .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let log = AccessLog::open(settings.access_log.clone()).map_err(StartFault::Log)?;
     let random = getrandom::u32().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let mark = format!("freehold-{random:08x}");

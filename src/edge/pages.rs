@@ -36,7 +36,11 @@ pub(super) enum Form {
 impl Form {
     /// The form that `Accept` asks for: what it names, HTML before JSON; text for who names neither.
     pub(super) fn of(accept: Option<&HeaderValue>) -> Self {
-        let text = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Self::of_text(accept.and_then(|value| value.to_str().ok()).unwrap_or_default())
+    }
+
+    /// The same, of the value of `Accept` as text.
+    pub(super) fn of_text(text: &str) -> Self {
         let accepts = |kind: &str| text.contains(kind);
         if accepts("text/html") || accepts("application/xhtml") {
             Self::Html

@@ -28,7 +28,7 @@ use super::{dns, files, forward, headers, redirect, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
-const CHALLENGES: &str = "/.well-known/acme-challenge/";
+pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// Answers a request.
 pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Result<Response<Body>, Infallible> {

@@ -24,6 +24,7 @@ use super::ChallengeAnswer;
 use super::census::Census;
 use super::client::{Client, Place};
 use super::connection;
+use super::direct::Date;
 use super::dns::{DnsOverHttps, Queries};
 use super::log::{AccessLog, Lines};
 use super::random::Random;
@@ -86,6 +87,7 @@ pub(super) struct Worker {
     pub(super) random: Random,
     pub(super) queries: Option<Queries>,
     pub(super) log: Lines,
+    pub(super) date: Date,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -137,6 +139,7 @@ impl Worker {
             random,
             queries,
             log,
+            date: Date::default(),
             stopping: Cell::new(false),
         })
     }
