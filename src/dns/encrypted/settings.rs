@@ -102,7 +102,6 @@ fn name(text: &str) -> Result<Subject, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::dns::Settings;
 
     fn read(text: &str) -> Result<Settings, String> {

@@ -23,7 +23,7 @@ use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, Tran
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::answers::Answers;
 use super::census::Entrance;
@@ -36,6 +36,8 @@ use connection::Code;
 
 /// How long the last packets may take to leave when the server stops.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
+/// How long replies may take to leave before that.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
 /// Handshakes with addresses that may be forged; a further newcomer has to prove its own first.
 const UNPROVEN_MAX: u32 = 32;
 /// Newcomers that wait to be looked at, and octets that they may have sent meanwhile.
@@ -86,6 +88,7 @@ impl Server {
             }
         }
         accepting.iter().for_each(JoinHandle::abort);
+        sleep(DRAIN_STEP).await; // what was answered leaves before the goodbye
         for endpoint in &endpoints {
             endpoint.close(Code::NoError.into(), b"");
             let _ = timeout(DRAIN_MAX, endpoint.wait_idle()).await; // a client that is gone is not waited for
