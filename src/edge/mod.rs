@@ -12,6 +12,7 @@ mod answer;
 mod census;
 mod client;
 mod connection;
+mod either;
 mod exchange;
 mod failure;
 mod files;

@@ -193,6 +193,26 @@ fn an_answer_that_breaks_off_never_ends_clean() {
     }
 }
 
+/// hyper's server cannot say anything before the answer, so hints end here; what matters is that the answer is whole.
+#[test]
+fn early_hints_are_passed_over_and_the_answer_is_whole() {
+    let app = App::new(|_, wire| {
+        for _ in 0..3 {
+            wire.say("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n");
+        }
+        wire.answer("200 OK", "X-Final: yes\r\n", "hello");
+        true
+    });
+    let edge = Edge::start(&[("a.test", &app.url())]);
+    let mut client = Client::https(&edge, "a.test");
+    for _ in 0..2 {
+        let answer = client.get("a.test", "/");
+        assert_eq!((answer.status, answer.field("x-final"), answer.text().as_str()), (200, "yes", "hello"));
+        assert_eq!(answer.field("link"), "");
+    }
+    assert_eq!(app.connections(), 1);
+}
+
 #[test]
 fn an_old_app_that_says_no_length_is_read_to_its_end() {
     let app = App::new(|_, wire| {
