@@ -98,7 +98,7 @@ fn an_app_that_hangs_up_at_bad_moments_costs_no_post() {
         micros % 3 == 0 // the others hang up now
     });
     let edge = Edge::start(&[("a.test", &app.url())]);
-    let posts = 4_000;
+    let posts = 3_000;
     std::thread::scope(|scope| {
         for thread in 0..2 {
             let edge = &edge;
@@ -275,18 +275,20 @@ fn only_what_changes_nothing_is_tried_again_once_it_was_sent() {
         wire.answer("200 OK", "", "ok");
         true
     });
-    let edge = Edge::start(&[("a.test", &app.url())]);
     for (method, status) in
         [("GET", 200), ("HEAD", 200), ("OPTIONS", 200), ("DELETE", 200), ("PUT", 200), ("PATCH", 502), ("POST", 502)]
     {
-        // A first request makes sure that there is a connection to use again.
+        let edge = Edge::start(&[("a.test", &app.url())]);
+        // First requests make sure that there is a connection to use again; by any method, once the app has kept one.
         assert_eq!(get(&edge, "a.test", "/warm").status, 200);
+        if status == 502 {
+            std::thread::sleep(RESTED);
+            assert_eq!(get(&edge, "a.test", "/warm").status, 200);
+        }
         let before = count.load(Ordering::Relaxed);
         let sent = format!("{method} / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
         let answer = ask(&edge, "a.test", &sent);
         assert_eq!(answer.status, status, "{method}: {lines:?}");
         until("met a connection that hung up", || count.load(Ordering::Relaxed) > before);
-        // Whatever connection is left is used up, so that each method begins alike.
-        while get(&edge, "a.test", "/warm").status == 200 && count.load(Ordering::Relaxed) == before + 1 {}
     }
 }
