@@ -1,14 +1,13 @@
 //! The freehold command: run the server, or a command that talks to it.
 
+mod memory;
+
 use std::process::ExitCode;
 
 use freehold::{cli, daemon};
 
-/// Faster than the system's under many small nodes, and gives memory back after a big zone was replaced.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::give_back_soon();
     if let Some(code) = cli::complete(|options| find_place(&chosen(options))) {
         return code;
     }

@@ -4,15 +4,14 @@ Each runs with one worker, in a session of its own, in the foreground, with noth
 rate limit for this machine (Freehold exempts it as it is), minimal answers, no log of queries, default caches.
 """
 
-import concurrent.futures
 import glob
-import http.client
 import os
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 from zone_sets import query
@@ -24,6 +23,17 @@ SOA = 6
 def write(path, text):
     with open(path, "w") as file:
         file.write(text)
+
+
+def work_folder():
+    """Where everything lies that is made for the benches; finds our binary too."""
+    work = os.environ.get("FREEHOLD_BENCH") or os.path.join(tempfile.gettempdir(), "freehold-bench")
+    os.makedirs(work, exist_ok=True)
+    if not Freehold.program:
+        here = os.path.dirname(os.path.abspath(__file__))
+        target = os.environ.get("CARGO_TARGET_DIR") or os.path.join(here, "..", "..", "target")
+        Freehold.program = os.path.abspath(os.path.join(target, "release", "freehold"))
+    return work
 
 
 def unlike_others(pid):
@@ -170,7 +180,7 @@ class Floor(Server):
 
 
 class Freehold(Server):
-    """Ourselves. Zones are imported first, in the way a user would."""
+    """Ourselves. The zone files are imported first, by the command, with no server running."""
 
     name, port = "freehold", 5380
     program = os.environ.get("FREEHOLD", "")
@@ -185,51 +195,18 @@ class Freehold(Server):
             f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\nworkers = 1\n[admin]\nlisten = []\n',
         )
         begun = time.monotonic()
-        if len(self.zones) == 1:
-            self.import_one(self.zones[0])
-        else:
-            self.import_many()
+        with open(self.path("log"), "ab") as log:
+            process = subprocess.Popen(self.command("zone", "import", self.sources), stdout=log, stderr=log)
+            _, status, usage = os.wait4(process.pid, 0)
         self.import_seconds = time.monotonic() - begun
+        self.import_peak = usage.ru_maxrss / 1024
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in (0, 3):  # 3: done, with warnings
+            raise RuntimeError(f"the import failed with {process.returncode}, see {self.path('log')}")
         return self.command("serve")
 
     def command(self, *words):
         return [self.program, "--config", self.path("freehold.toml"), *words]
-
-    def import_one(self, zone):
-        """By the command, with no server running."""
-        with open(self.path("log"), "ab") as log:
-            process = subprocess.Popen(self.command("zone", "import", self.zone_file(zone)), stdout=log, stderr=log)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.import_peak = usage.ru_maxrss / 1024
-        if process.returncode not in (0, 3):  # 3: done, with warnings
-            raise RuntimeError(f"import of {zone} failed with {process.returncode}, see {self.path('log')}")
-
-    def import_many(self):
-        """Through the admin socket of a running server, over two connections."""
-        self.spawn(self.command("serve"))
-        admin = self.path("data/admin.socket")
-        until = time.monotonic() + 10
-        while not os.path.exists(admin) and time.monotonic() < until:
-            time.sleep(0.01)
-        half = len(self.zones) // 2
-        with concurrent.futures.ThreadPoolExecutor(2) as threads:
-            list(threads.map(lambda zones: self.put(admin, zones), (self.zones[:half], self.zones[half:])))
-        with open(f"/proc/{self.process.pid}/status") as file:
-            self.import_peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
-        self.stop()
-
-    def put(self, admin, zones):
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(admin)
-        for zone in zones:
-            with open(self.zone_file(zone), "rb") as file:
-                connection.request("PUT", f"/v1/zones/{zone}/file", file.read(), {"Content-Type": "text/dns"})
-            response = connection.getresponse()
-            answer = response.read()
-            if response.status != 200:
-                raise RuntimeError(f"import of {zone}: {response.status} {answer[:300]}")
 
 
 class Knot(Server):

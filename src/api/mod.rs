@@ -123,8 +123,10 @@ use uses::Uses;
 
 /// Octets of a request's body, except a zone file's.
 const BODY_SIZE_MAX: usize = 1 << 20;
-/// Zone files that lie in memory while they are read, at once.
-const ZONE_FILES_AT_ONCE_MAX: usize = 2;
+/// Zone files that lie in memory while they are read, at once, if each is as large as it may be.
+const LARGE_ZONE_FILES_AT_ONCE_MAX: u32 = 2;
+/// Zone files that lie in memory at once however small they are; those that come together share the waits for the disk.
+const ZONE_FILES_AT_ONCE_MAX: u32 = 32;
 
 /// What the API has to know of the server that runs around it.
 pub struct Live {
@@ -148,7 +150,7 @@ struct Admin {
     /// The same moment, as the calendar says it.
     started_at: SystemTime,
     stats: Arc<Stats>,
-    /// Whose turn it is to have a zone file in memory.
+    /// Whose turn it is to have a zone file in memory; one of the largest takes many.
     zone_file_turns: Semaphore,
     /// Wrong tokens.
     guesses: Guesses,
@@ -168,7 +170,7 @@ impl Admin {
             started: Instant::now(),
             started_at: SystemTime::now(),
             stats: Arc::default(),
-            zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX),
+            zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX as usize),
             guesses: Guesses::default(),
             answers: Answers::default(),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, Limited};
@@ -16,7 +16,9 @@ use super::listen::Stalled;
 use super::problem::{BadZone, NameTaken, NoSuchZone, Stale, TooLarge, TooSlow};
 use super::tag::{self, Conditions, Known};
 use super::types::{ZoneChange, plain};
-use super::{Admin, Checked, Problem, ZoneFault, blocking, stream};
+use super::{
+    Admin, Checked, LARGE_ZONE_FILES_AT_ONCE_MAX, Problem, ZONE_FILES_AT_ONCE_MAX, ZoneFault, blocking, stream,
+};
 use crate::access::Object;
 use crate::store::{Actor, Change};
 use crate::wire::Name;
@@ -79,12 +81,20 @@ pub(super) async fn put(
 ) -> Result<Json<ZoneChange>, Problem> {
     let admin = allowed.to(Object::WholeZone(apex.borrow()))?;
     must_be_text_dns(&headers)?;
-    let Ok(_turn) = admin.zone_file_turns.acquire().await else {
+    let turns = turns(body.size_hint().upper(), admin.settings.zone_file_size_max);
+    let Ok(_turn) = admin.zone_file_turns.acquire_many(turns).await else {
         return Err(Problem::internal(&"the turns for zone files are closed"));
     };
     let text = collect(body, admin.settings.zone_file_size_max).await?;
     let admin = Arc::clone(&admin);
     blocking(move || import(&admin, &apex, text, conditions, (dry_run, allowed.actor())).map(Json)).await
+}
+
+/// How many turns a zone file takes that has at most so many octets.
+fn turns(size: Option<u64>, size_max: u64) -> u32 {
+    const LARGEST: u64 = (ZONE_FILES_AT_ONCE_MAX / LARGE_ZONE_FILES_AT_ONCE_MAX) as u64;
+    let size = size.unwrap_or(size_max).min(size_max);
+    (u128::from(size) * u128::from(LARGEST)).div_ceil(u128::from(size_max.max(1))).max(1) as u32
 }
 
 fn import(
@@ -132,5 +142,21 @@ async fn collect(body: Body, size_max: u64) -> Result<Vec<u8>, Problem> {
             Err(Problem::new(TooSlow, "the zone file did not get on".into(), "send it again"))
         }
         Err(fault) => Err(Problem::bad_request(format!("the request broke off: {fault}"), "send it again")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_files_come_in_together_and_large_ones_in_twos() {
+        let max = 256 << 20;
+        assert_eq!((turns(Some(0), max), turns(Some(300), max)), (1, 1));
+        assert_eq!(turns(Some(max / 2), max), 8);
+        for large in [Some(max), Some(max * 2), None] {
+            assert_eq!(turns(large, max), 16, "{large:?}");
+        }
+        assert_eq!(turns(None, 0), 1);
     }
 }

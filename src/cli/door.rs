@@ -125,6 +125,14 @@ impl Door {
         Ok(way.take().await?.map(|sender| Self::Server(Server { way, sender, used: Instant::now() })))
     }
 
+    /// The same store once more, if it is open here: it cannot be opened twice.
+    pub(super) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Here(here, store) => Some(Self::Here(here.clone(), Arc::clone(store))),
+            Self::Server(_) => None,
+        }
+    }
+
     /// Asks; an answer that is a problem becomes the command's end.
     pub(super) async fn ask(&mut self, question: Question) -> Result<Answer, Stop> {
         let answer = match self {

@@ -1,12 +1,13 @@
 //! What every transport does to get an answer: one thread's hold on the snapshot, the policy and its counters.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
 use super::stats::Stats;
-use super::{Moment, Peer, Policy, Transport, Verdict};
+use super::{Moment, Peer, Policy, Transport, Verdict, ahead, batch};
 use crate::store::Snapshot;
 
 /// The signature of [`super::respond::respond`]; a value of it is what a transport is given, so that its own tests
@@ -19,24 +20,22 @@ pub(super) struct Answers {
     respond: Respond,
     snapshots: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     policy: Arc<Policy>,
-    all_stats: Arc<[Stats]>,
-    thread: usize,
+    stats: Arc<Stats>,
 }
 
 impl Answers {
-    /// For the thread with this number; there is a set of counters for each.
+    /// For a thread with these counters, which are nobody else's.
     pub(super) fn new(
         respond: Respond,
         snapshots: Arc<ArcSwap<Snapshot>>,
         policy: Arc<Policy>,
-        all_stats: Arc<[Stats]>,
-        thread: usize,
+        stats: Arc<Stats>,
     ) -> Self {
-        Self { respond, snapshots: Cache::new(snapshots), policy, all_stats, thread }
+        Self { respond, snapshots: Cache::new(snapshots), policy, stats }
     }
 
     pub(super) fn stats(&self) -> &Stats {
-        &self.all_stats[self.thread]
+        &self.stats
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -56,8 +55,19 @@ impl Answers {
             snapshot: self.snapshots.load(),
             respond: self.respond,
             policy: &self.policy,
-            stats: &self.all_stats[self.thread],
+            stats: &self.stats,
         }
+    }
+}
+
+impl Answers {
+    /// The length of the reply to a message that came alone, if there is one; all that is counted of a message is.
+    pub(super) fn one(&mut self, message: &[u8], peer: Peer, reply: &mut [u8]) -> Option<usize> {
+        let turn = self.turn();
+        let length = turn.answer_message(message, peer, reply);
+        turn.stats.queries.add(1);
+        turn.stats.took(turn.now.micros_since(), 1);
+        length
     }
 }
 
@@ -71,6 +81,14 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Fetches what the answers to these packets will read.
+    #[inline]
+    pub(super) fn look_ahead<'p>(&self, count: usize, packets: impl Iterator<Item = &'p [u8]>) {
+        if ahead::is_worth_it(&self.snapshot.zones, count) {
+            ahead::look(&self.snapshot.zones, packets, &mut |address| batch::prefetch(address));
+        }
+    }
+
     /// The length of the reply that was written, if there is one.
     #[inline]
     pub(super) fn answer(
@@ -85,5 +103,18 @@ impl Turn<'_> {
             Verdict::Reply(length) => Some(length),
             Verdict::Silence => None,
         }
+    }
+
+    /// As [`Turn::answer`], where a panic ends one query and not the connection with all the others.
+    pub(super) fn answer_message(&self, message: &[u8], peer: Peer, reply: &mut [u8]) -> Option<usize> {
+        let Peer { address, transport } = peer;
+        let length = catch_unwind(AssertUnwindSafe(|| self.answer(message, address, transport, reply)));
+        length.unwrap_or_else(|_| {
+            self.stats.panics.add(1);
+            tracing::error!(
+                "answering a query over {transport} panicked; the others go on. This is a bug: please report it"
+            );
+            None
+        })
     }
 }

@@ -70,6 +70,7 @@ fn is_nothing(fault: &io::Error) -> bool {
 /// Answers one batch. A panic ends one query, not the thread; catching it costs nothing as long as there is none.
 fn answer_batch(batch: &mut Batch, answers: &mut Answers, socket: &UdpSocket) {
     let turn = answers.turn();
+    turn.look_ahead(batch.count(), batch.packets());
     while !batch.is_done() {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             batch.answer(|packet, address, reply| turn.answer(packet, address, Transport::Udp, reply));

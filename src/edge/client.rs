@@ -1,12 +1,13 @@
 //! One client's connection: who it is, what it is doing, and since when.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::task::Context;
 use std::time::Duration;
 
 use super::census::Entrance;
+use super::direct::Stamp;
 use super::exchange::Exchange;
 use super::tls::Secure;
 use super::upgrade::Far;
@@ -75,6 +76,7 @@ pub(super) struct Client {
     chatter_since: Cell<Tick>,
     order: Cell<Option<Order>>,
     tunnel: RefCell<Option<(Far, Rc<Exchange>)>>,
+    stamp: OnceCell<Stamp>,
     bell: Bell,
     seat: Cell<usize>,
 }
@@ -95,6 +97,7 @@ impl Client {
             chatter_since: Cell::new(0),
             order: Cell::new(None),
             tunnel: RefCell::new(None),
+            stamp: OnceCell::new(),
             bell: Bell::default(),
             seat: Cell::new(0),
         });
@@ -116,6 +119,11 @@ impl Client {
     /// Whether HTTP/2 was agreed on.
     pub(super) fn speaks_http2(&self) -> bool {
         self.secure.as_ref().is_some_and(|secure| secure.http2)
+    }
+
+    /// What apps are told about it.
+    pub(super) fn stamp(&self) -> &Stamp {
+        self.stamp.get_or_init(|| Stamp::of(self))
     }
 
     fn enter(&self, phase: Phase) {

@@ -12,6 +12,8 @@ mod answer;
 mod census;
 mod client;
 mod connection;
+mod direct;
+mod dns;
 mod either;
 mod exchange;
 mod failure;
@@ -50,6 +52,7 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch::Sender;
 
 use census::Census;
+pub use dns::{DnsAnswer, DnsOverHttps};
 use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
@@ -73,6 +76,8 @@ pub struct Sources {
     pub challenge_certificate: Arc<ChallengeCertificate>,
     /// The keys of session tickets to begin with; see [`Handle::put_ticket_keys`].
     pub ticket_keys: TicketKeys,
+    /// DNS over HTTPS, if it is served.
+    pub dns: Option<DnsOverHttps>,
 }
 
 /// Starts to serve on bound sockets. The settings have to be sound ([`Settings::check`]).
@@ -103,9 +108,10 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
 }
 
 fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Result<Shared, StartFault> {
-    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys } = sources;
-    let tls = Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys)
-        .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
+    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys, dns } = sources;
+    let tls =
+        Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys, settings.default_server_name.clone())
+            .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let log = AccessLog::open(settings.access_log.clone()).map_err(StartFault::Log)?;
     let random = getrandom::u32().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let mark = format!("freehold-{random:08x}");
@@ -122,6 +128,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         census: Arc::new(Census::new(&settings.clients)),
         log: Arc::new(log),
         https_port,
+        dns,
     })
 }
 

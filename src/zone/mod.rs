@@ -19,7 +19,7 @@ pub mod tree;
 
 use std::fmt;
 
-use crate::wire::{Kind, Name, NameRef};
+use crate::wire::{Hash, Kind, Name, NameRef};
 
 pub use build::Built;
 pub use difference::{Count, difference, node_difference, record_difference, without_serial};
@@ -142,6 +142,12 @@ impl Zone {
     /// How many records.
     pub fn record_count(&self) -> usize {
         self.counts.records
+    }
+
+    /// The way to the node whose name has this hash, to be walked step by step.
+    #[inline]
+    pub fn way(&self, hash: Hash) -> tree::Way<'_, Node> {
+        self.names.way(hash)
     }
 
     /// What stands at a name in lower case.

@@ -118,6 +118,14 @@ impl Node {
         self.sets().find(|set| set.kind() == kind)
     }
 
+    /// The names that an answer from here would go on to: of aliases, name servers, mail exchanges and services.
+    pub fn targets(&self) -> impl Iterator<Item = NameRef<'_>> {
+        let leading = self.sets().filter(|set| matches!(set.kind(), Kind::CNAME | Kind::NS | Kind::MX | Kind::SRV));
+        leading
+            .flat_map(Set::records)
+            .filter_map(|record| Some(NameRef::read(record.rdata.get(record.name_at..)?).ok()?.0))
+    }
+
     /// Whether this is an empty non-terminal.
     pub fn is_empty(&self) -> bool {
         self.octets().len() == self.head().name_size as usize
@@ -365,5 +373,10 @@ impl SetData {
 impl super::tree::Named for Node {
     fn name(&self) -> NameRef<'_> {
         Node::name(self)
+    }
+
+    #[inline]
+    fn address(&self) -> *const u8 {
+        self.0.as_ptr().cast()
     }
 }

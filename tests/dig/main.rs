@@ -9,6 +9,7 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod encrypted;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod network;
@@ -75,4 +76,6 @@ const THEMES: &[Theme] = &[
     ("stranger: a route, a certificate, a visit", stranger::a_route_a_certificate_a_visit),
     ("others: drill", others::drill_asks),
     ("others: kdig", others::kdig_asks),
+    ("encrypted: kdig over every transport", encrypted::kdig_over_every_transport),
+    ("encrypted: a resolver asks over TLS", encrypted::a_resolver_asks_over_tls),
 ];

@@ -181,8 +181,13 @@ fn an_answer_that_breaks_off_never_ends_clean() {
         });
         let edge = Edge::start(&[("a.test", &app.url())]);
         let answer = get(&edge, "a.test", "/");
-        assert_eq!((answer.status, answer.whole), (200, false), "{name}");
-        assert!("only a part".starts_with(&answer.text()), "{name}: {}", answer.text());
+        if answer.status == 502 {
+            // What is wrong was seen before anything was sent.
+            assert!(name == "no sound chunk" && answer.whole, "{name}");
+        } else {
+            assert_eq!((answer.status, answer.whole), (200, false), "{name}");
+            assert!("only a part".starts_with(&answer.text()), "{name}: {}", answer.text());
+        }
         run(async {
             let mut client = http2(&edge, "a.test").await;
             let answer = client.send_request(request("GET", "https://a.test/", &[], empty())).await.unwrap();
@@ -193,9 +198,9 @@ fn an_answer_that_breaks_off_never_ends_clean() {
     }
 }
 
-/// hyper's server cannot say anything before the answer, so hints end here; what matters is that the answer is whole.
+/// Over HTTP/2 there is no way to say anything before the answer, so hints end here; what matters is that the answer is whole.
 #[test]
-fn early_hints_are_passed_over_and_the_answer_is_whole() {
+fn early_hints_are_passed_over_on_http2_and_the_answer_is_whole() {
     let app = App::new(|_, wire| {
         for _ in 0..3 {
             wire.say("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n");
@@ -204,12 +209,15 @@ fn early_hints_are_passed_over_and_the_answer_is_whole() {
         true
     });
     let edge = Edge::start(&[("a.test", &app.url())]);
-    let mut client = Client::https(&edge, "a.test");
-    for _ in 0..2 {
-        let answer = client.get("a.test", "/");
-        assert_eq!((answer.status, answer.field("x-final"), answer.text().as_str()), (200, "yes", "hello"));
-        assert_eq!(answer.field("link"), "");
-    }
+    run(async {
+        let mut client = http2(&edge, "a.test").await;
+        for _ in 0..2 {
+            let answer = client.send_request(request("GET", "https://a.test/", &[], empty())).await.unwrap();
+            let (final_field, link) = (answer.headers().get("x-final").cloned(), answer.headers().get("link").cloned());
+            assert_eq!((final_field, link), (Some("yes".parse().unwrap()), None));
+            assert_eq!(super::client::read(answer).await, Some((200, "hello".into())));
+        }
+    });
     assert_eq!(app.connections(), 1);
 }
 

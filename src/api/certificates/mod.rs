@@ -223,8 +223,14 @@ pub(in crate::api) async fn delete(allowed: Allowed, name: CertificateName, _: N
     let is_asked = snapshot.stories.get(&id).is_some_and(|story| story.asked_for);
     let is_brought = snapshot.certificates.get(&id).is_some_and(|held| *held.origin() == Origin::Imported);
     if !is_asked && !is_brought {
-        let detail = format!("the certificate {id} was neither brought nor asked for by name: it is there for a route");
-        return Err(Problem::new(StillWanted, detail, "delete the route; the certificate goes with it"));
+        let detail = format!(
+            "the certificate {id} was neither brought nor asked for by name: it is there for a route or for DNS"
+        );
+        return Err(Problem::new(
+            StillWanted,
+            detail,
+            "delete the route, or take the name out of [dns.encrypted]; the certificate goes with it",
+        ));
     }
     let subjects = subjects_of(&snapshot, &id);
     let decision = Decision::new(2, move |now| {

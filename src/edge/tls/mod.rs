@@ -50,7 +50,7 @@ pub type ChallengeCertificate = dyn Fn(&str) -> Option<Arc<CertifiedKey>> + Send
 
 /// What was agreed on.
 pub(super) struct Secure {
-    /// The name the client asked for, in lower case.
+    /// The name the client asked for, in lower case; the default one if it said none.
     pub(super) server_name: Box<str>,
     /// Whether HTTP/2 is spoken.
     pub(super) http2: bool,
@@ -85,9 +85,10 @@ impl Tls {
         snapshots: Arc<ArcSwap<Snapshot>>,
         challenges: Arc<ChallengeCertificate>,
         keys: &TicketKeys,
+        default_name: Option<String>,
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(provider());
-        let certificates = Arc::new(Certificates { snapshots });
+        let certificates = Arc::new(Certificates { snapshots, default_name });
         let tickets = Arc::new(Tickets::new(keys));
         let config = |resolver: Arc<dyn ResolvesServerCert>| {
             let builder =
@@ -124,7 +125,7 @@ impl Tls {
                 Err(_) => Outcome::Failed,
             };
         }
-        let known = hello.server_name().filter(|name| self.certificates.find(name).is_some());
+        let known = self.certificates.name(&hello).filter(|name| self.certificates.find(name).is_some());
         let Some(server_name) = known.map(|name| name.to_ascii_lowercase().into_boxed_str()) else {
             turn_away(start.io).await;
             return Outcome::NameUnknown;
@@ -173,9 +174,15 @@ fn provider() -> CryptoProvider {
 /// The certificates of the snapshot.
 struct Certificates {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    /// What a client means that says no name.
+    default_name: Option<String>,
 }
 
 impl Certificates {
+    fn name<'n>(&'n self, hello: &'n ClientHello<'_>) -> Option<&'n str> {
+        hello.server_name().or(self.default_name.as_deref())
+    }
+
     fn find(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.snapshots.load().certificates.for_server_name(name, now)?.certified()
@@ -184,7 +191,7 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.find(hello.server_name()?)
+        self.find(self.name(&hello)?)
     }
 }
 

@@ -11,6 +11,7 @@
 //! been read before they are acknowledged), and a new connection for each POST (it would run out of ports under load).
 //! HTTP/2 is spoken on few connections with many requests each.
 
+mod bare;
 mod connect;
 mod link;
 mod stream;
@@ -30,6 +31,8 @@ use super::tls::AppTls;
 use super::watch::{Tick, ticks};
 use crate::route::{Address, App, Protocol};
 
+pub(super) use bare::Bare;
+use bare::Resting;
 pub(super) use link::{Home, Link, LocalTasks, Unsent};
 pub(super) use stream::Stream;
 
@@ -63,6 +66,7 @@ pub(super) struct Pool {
     now: Rc<Cell<Tick>>,
     idle: RefCell<Vec<Idle>>,
     habit: Cell<Habit>,
+    resting: RefCell<Vec<Resting>>,
     shared: RefCell<Vec<Shared>>,
     /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
     opening: Cell<bool>,
@@ -132,6 +136,7 @@ impl Apps {
                 now: Rc::clone(&self.now),
                 idle: RefCell::default(),
                 habit: Cell::new(Habit::Unknown),
+                resting: RefCell::default(),
                 shared: RefCell::default(),
                 opening: Cell::new(false),
                 opened: Notify::new(),
@@ -151,8 +156,10 @@ impl Apps {
         self.now.set(now);
         let keep = ticks(self.settings.keep);
         self.pools.borrow_mut().retain(|_, pool| {
-            pool.idle.borrow().iter().for_each(|idle| pool.observe(idle));
+            pool.idle.borrow().iter().for_each(|idle| pool.observe(idle.since, !idle.sender.is_closed()));
+            pool.resting.borrow().iter().for_each(|resting| pool.observe(resting.since, resting.is_sound()));
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < keep);
+            pool.resting.borrow_mut().retain(|resting| resting.is_sound() && now - resting.since < keep);
             pool.shared.borrow_mut().retain(|shared| {
                 let idle = shared.live.get() == 0 && now - pool.used.get() >= keep;
                 !shared.sender.is_closed() && !idle
@@ -208,7 +215,7 @@ impl Pool {
     async fn idle_link(self: &Rc<Self>, once: bool) -> Option<Link> {
         loop {
             let idle = self.idle.borrow_mut().pop()?;
-            if once && (self.habit.get() != Habit::Keeps || self.now.get() - idle.since >= FRESH) {
+            if once && !self.is_safe_since(idle.since) {
                 self.idle.borrow_mut().push(idle);
                 return None;
             }
@@ -218,24 +225,29 @@ impl Pool {
             if idle.sender.is_ready() {
                 return Some(Link::Http1 { sender: idle.sender, pool: Rc::clone(self), reused: true });
             }
-            self.observe(&idle);
+            self.observe(idle.since, false);
         }
     }
 
-    /// Learns from an idle connection.
-    fn observe(&self, idle: &Idle) {
+    /// Whether a connection that was last used then is good enough for a request that must not be sent twice.
+    fn is_safe_since(&self, since: Tick) -> bool {
+        self.habit.get() == Habit::Keeps && self.now.get() - since < FRESH
+    }
+
+    /// Learns from an idle connection that was last used then.
+    fn observe(&self, since: Tick, open: bool) {
         let now = self.now.get();
-        let rested = now - idle.since >= FRESH;
+        let rested = now - since >= FRESH;
         match self.habit.get() {
-            _ if idle.sender.is_closed() && !rested => self.hung_up(),
-            Habit::Unknown if rested && !idle.sender.is_closed() => self.habit.set(Habit::Keeps),
+            _ if !open && !rested => self.hung_up(),
+            Habit::Unknown if open && rested => self.habit.set(Habit::Keeps),
             Habit::Closes(until) if now >= until => self.habit.set(Habit::Unknown),
             Habit::Unknown | Habit::Keeps | Habit::Closes(_) => (),
         }
     }
 
     /// The app closed a connection right after its use, or when it was used again.
-    pub(super) fn hung_up(&self) {
+    pub(in crate::edge) fn hung_up(&self) {
         self.habit.set(Habit::Closes(self.now.get() + DISTRUST));
     }
 

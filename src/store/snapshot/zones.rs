@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::wire::{Hash, Key, Kind, NameRef};
 use crate::zone::Zone;
-use crate::zone::tree::{Iter, Tree};
+use crate::zone::tree::{Iter, Tree, Way};
 
 /// Zones by name; versions share what did not change.
 #[derive(Clone, Default)]
@@ -36,6 +36,18 @@ impl Zones {
             return Some((parent, hash));
         }
         Some((zone, hash))
+    }
+
+    /// The closest zone above the name whose ancestors have these hashes, the root's first, with how many labels it has.
+    #[inline]
+    pub fn closest_hashed(&self, hashes: &[Hash]) -> Option<(&Arc<Zone>, usize)> {
+        self.tree.closest_hashed(&hashes[..hashes.len().min(self.depth_max + 1)])
+    }
+
+    /// The ways to the zones that may be the closest one above such a name, to be walked step by step.
+    #[inline]
+    pub fn ways(&self, hashes: &[Hash]) -> impl Iterator<Item = Way<'_, Arc<Zone>>> {
+        hashes.iter().take(self.depth_max + 1).skip(1).map(|hash| self.tree.way(*hash))
     }
 
     /// All zones, in canonical order of their names.

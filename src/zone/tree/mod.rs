@@ -13,7 +13,7 @@
 mod index;
 mod ordered;
 
-pub use index::Index;
+pub use index::{Index, Way};
 pub use ordered::{Iter, Ordered};
 
 use crate::wire::{Hash, Key, NameRef};
@@ -22,6 +22,11 @@ use crate::wire::{Hash, Key, NameRef};
 pub trait Named: Clone {
     /// The name.
     fn name(&self) -> NameRef<'_>;
+
+    /// Where its octets lie in memory.
+    fn address(&self) -> *const u8 {
+        std::ptr::from_ref(self).cast()
+    }
 }
 
 /// Items by name, in canonical order and by hash.
@@ -88,6 +93,19 @@ impl<T: Named> Tree<T> {
         found
     }
 
+    /// As [`Tree::closest`] for the name whose ancestors have these hashes, the root's first.
+    #[inline]
+    pub fn closest_hashed(&self, hashes: &[Hash]) -> Option<(&T, usize)> {
+        let found = |(depth, hash): (usize, &Hash)| Some((self.index.find(*hash, |_| true)?, depth));
+        hashes.iter().enumerate().rev().find_map(found)
+    }
+
+    /// The way to the item with this hash, to be walked step by step.
+    #[inline]
+    pub fn way(&self, hash: Hash) -> Way<'_, T> {
+        self.index.way(hash)
+    }
+
     /// Puts an item in, in place of the one of the same name.
     pub fn insert(&mut self, item: T) {
         self.index.insert(Hash::of(item.name()), item.clone());
@@ -113,6 +131,10 @@ impl<T: Named> Tree<T> {
 impl<T: Named> Named for std::sync::Arc<T> {
     fn name(&self) -> NameRef<'_> {
         T::name(self)
+    }
+
+    fn address(&self) -> *const u8 {
+        std::sync::Arc::as_ptr(self).cast()
     }
 }
 
@@ -181,8 +203,22 @@ mod tests {
         assert_eq!(tree.len(), 10_007);
         assert!(tree.iter().is_sorted_by(|a, b| a.name().canonical_cmp(b.name()).is_lt()));
         assert!((0..10_007).all(|i| tree.get(name(i).borrow()) == Some(&Item(name(i), i))));
+        for i in 0..10_007 {
+            assert_eq!(
+                touched(&tree, &name(i)).last(),
+                tree.get(name(i).borrow()).map(|item| item.address() as usize + 64).as_ref()
+            );
+        }
+        assert_eq!(touched(&tree, &"absent".parse().unwrap()).len(), 2, "a page and a place in it");
         assert!((0..10_007).all(|i| tree.remove(name(i).borrow())));
         assert!(tree.is_empty() && tree.iter().next().is_none());
+    }
+
+    /// What the way to a name touches.
+    fn touched(tree: &Tree<Item>, name: &Name) -> Vec<usize> {
+        let (mut touched, mut way) = (Vec::new(), tree.way(Hash::of(name.borrow())));
+        while way.step(&mut |address| touched.push(address as usize)) {}
+        touched
     }
 
     #[test]
@@ -200,5 +236,19 @@ mod tests {
         assert_eq!(closest("x.a.b.example.org", 9), Some(("a.b.example.org.".into(), 4)));
         assert_eq!(closest("a.b.example.org", 2), Some(("example.org.".into(), 2)));
         assert_eq!(closest("example.com", 9), None);
+        let hashes = |text: &str| {
+            let key = Key::new(text.parse::<Name>().unwrap().borrow());
+            (0..=key.label_count()).map(|depth| Hash::of(key.ancestor(depth))).collect::<Vec<_>>()
+        };
+        for (text, size) in
+            [("x.b.example.org", 5), ("x.a.b.example.org", 6), ("a.b.example.org", 3), ("example.com", 3)]
+        {
+            let by_hash = tree.closest_hashed(&hashes(text)[..size]);
+            assert_eq!(
+                by_hash.map(|(item, depth)| (item.name().to_string(), depth)),
+                closest(text, size - 1),
+                "{text}"
+            );
+        }
     }
 }
