@@ -66,14 +66,20 @@ async fn ask(
         }
         address(&mut request, pool.app().protocol, link.is_http2());
         let spare = (harmless && link.is_reused()).then(|| again(&request, exchange));
-        let spoke_http2 = link.is_http2();
+        let (spoke_http2, reused) = (link.is_http2(), link.is_reused());
         exchange.asks(is_patient(request.headers()));
         match exchange.in_time(link.send(request)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(Unsent { request: Some(back), .. })) if attempt < TRIES_MAX => request = back,
             Ok(Err(Unsent { error, .. })) => match spare {
                 Some(spare) if exchange.late().is_none() => request = spare,
-                _ => return Err(Miss::Failed(explain(&error, spoke_http2, exchange))),
+                _ => {
+                    let failure = explain(&error, spoke_http2, exchange);
+                    if reused && !harmless && matches!(failure, Failure::AppClosed) {
+                        pool.hung_up();
+                    }
+                    return Err(Miss::Failed(failure));
+                }
             },
             Err(late) => return Err(Miss::Failed(late.into())),
         }

@@ -175,8 +175,26 @@ fn a_second_server_on_the_same_data_is_refused() {
     let server = home.serve();
     let said = home.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
-    assert!(said.err.starts_with("error: ./freehold-data is in use by process "), "{}", said.err);
+    assert!(said.err.contains("\nerror: ./freehold-data is in use by process "), "{}", said.err);
+    assert!(said.err.contains("; it is waited for, 5 s at most\n"), "{}", said.err);
     assert!(said.err.ends_with(" = cure: stop that process or use another data directory\n"), "{}", said.err);
+    assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
+    server.stop();
+}
+
+/// A command that finds no server works on the directory itself; a server that starts in that moment waits for it.
+#[test]
+fn a_server_waits_for_a_command_that_has_the_directory() {
+    let home = home();
+    home.serve().stop(); // so that there is one
+    let held = fs::File::options().write(true).open(home.path("freehold-data/lock")).unwrap();
+    held.lock().unwrap();
+    let release = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        held.unlock().unwrap();
+    });
+    let server = home.serve();
+    release.join().unwrap();
     assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
     server.stop();
 }

@@ -17,5 +17,6 @@ mod headers;
 mod limits;
 mod names;
 mod smuggling;
+mod sockets;
 mod streams;
 mod tools;

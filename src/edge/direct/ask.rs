@@ -71,9 +71,15 @@ pub(super) async fn ask(request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Ex
                     break; // the next app may take it
                 }
             };
+            let used_again = app.is_reused() && !request.harmless;
             match ask_once(app, request, peer, exchange).await {
                 Ok(asked) => return Ok(asked),
-                Err(fault) => fault.forgive(attempt, exchange)?,
+                Err(fault) => {
+                    if used_again && matches!(fault, Fault::Closed) && exchange.late().is_none() {
+                        pool.hung_up();
+                    }
+                    fault.forgive(attempt, exchange)?;
+                }
             }
             exchange.client.worker.stats().retried.add(1);
             (fresh, attempt) = (true, attempt + 1);
