@@ -24,6 +24,8 @@ pub const ALIAS_CHAIN_MAX: usize = 16;
 /// Octets that the TCP connections of one thread keep for half a query or a client that does not read: 500 of the
 /// largest messages. Beyond it, whoever has been slow for longest is cut.
 pub const TCP_HELD_MAX: usize = 32 << 20;
+/// Queries under way at once on one QUIC connection: as many as a resolver under load has open towards one server.
+pub const QUIC_QUERIES_MAX: u32 = 100;
 
 // ----- Connections to the admin API -----------------------------------------------------------------------
 

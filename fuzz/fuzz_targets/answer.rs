@@ -25,7 +25,7 @@ fuzz_target!(|packet: &[u8]| {
     let (snapshot, policy) = &*WORLD;
     let (stats, now) = (Stats::default(), Moment { unix_seconds: 1_800_000_000, micros: 1 });
     let mut buffer = vec![0; 65_535];
-    for (transport, size_max) in [(Transport::Udp, 1_232), (Transport::Tcp, 65_535)] {
+    for (transport, size_max) in [(Transport::Udp, 1_232), (Transport::Tcp, 65_535), (Transport::Tls, 65_535)] {
         let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport };
         if let Verdict::Reply(size) = respond(packet, peer, now, snapshot, policy, &stats, &mut buffer) {
             assert!((12..=size_max).contains(&size), "{size} octets");

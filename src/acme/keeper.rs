@@ -3,7 +3,7 @@
 //! What a CA is asked runs in tasks of their own, a few at a time, each certificate once; what only concerns the store is
 //! done at once. Nothing here can take a certificate away that is wanted, so a CA that is down, slow or mad harms nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,18 +13,25 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::plan::{self, Job, LOCAL_LIFETIME, Outlook, Plan, Situation, group, plan};
+use super::own::{self, shown};
+use super::plan::{self, Job, LOCAL_LIFETIME, Memory, Outlook, Plan, Situation, group, plan};
+use super::preflight::delegation::{self, Verdict};
 use super::settings::Ca;
 use super::stats::Stats;
 use super::world::{World, now};
 use super::{challenge, order, window};
 use crate::cert::{Authority, Certificate, Identified, Origin, Outcome, Story, Subject};
 use crate::store::{Change, Decision, Item, ItemKey, Shelf, Snapshot};
+use crate::wire::Name;
 
 /// Certificates that are worked on at once.
 const JOBS_MAX: usize = 8;
+/// Delegations that are looked at at once.
+const LOOKS_MAX: usize = 2;
 /// Changes of the store within this time are looked at together.
 const GATHER: Duration = Duration::from_millis(50);
+/// Seconds after which a look at a delegation of which nothing was heard is begun again.
+const LOOK_PATIENCE: u64 = 300;
 /// Items of one change.
 const AT_ONCE: usize = 100;
 
@@ -47,8 +54,10 @@ struct Under {
     tasks: JoinSet<Finished>,
     /// The certificates that the tasks work on.
     of: HashMap<Id, String>,
-    /// When each CA is to be asked for its wish again, by serial number.
-    window_next: BTreeMap<String, u64>,
+    /// The tasks that look at delegations: they take no place from those that work on certificates.
+    looks: HashSet<Id>,
+    /// What was asked and said before.
+    memory: Memory,
 }
 
 /// What a task has to tell.
@@ -56,9 +65,16 @@ enum Finished {
     Order,
     /// The serial number, and when to ask again.
     Window(String, u64),
+    /// The zone, and when to look again.
+    Delegation(String, u64),
 }
 
 impl Under {
+    /// Tasks that work on certificates.
+    fn jobs(&self) -> usize {
+        self.tasks.len() - self.looks.len()
+    }
+
     fn running(&self) -> BTreeSet<String> {
         self.of.values().cloned().collect()
     }
@@ -91,6 +107,8 @@ impl Keeper {
         let running = under.running();
         self.sweep(&snapshot, &running).await;
         let wanted = self.wanted(&snapshot);
+        let zones = zones(&snapshot, &wanted);
+        self.forget(under, &snapshot, &zones);
         let situation = Situation {
             wanted: &wanted,
             certificates: &snapshot.certificates,
@@ -98,19 +116,23 @@ impl Keeper {
             authority: snapshot.authority.as_deref(),
             settings: &self.world.settings,
             cas: &self.cas,
-            window_next: &under.window_next,
+            zones: &zones,
+            memory: &under.memory,
             running: &running,
         };
         let Plan { jobs, look_again_at, outlooks } = plan(&situation, now());
         self.outlooks.store(Arc::new(outlooks));
-        let held: BTreeSet<&str> = snapshot.certificates.iter().map(|held| held.serial()).collect();
-        under.window_next.retain(|serial, _| held.contains(serial.as_str()));
         let mut changes = Vec::new();
         for job in jobs {
             match job {
-                Job::Order(order) if under.tasks.len() < JOBS_MAX => self.begin(under, order),
-                Job::AskWindow(held) if under.tasks.len() < JOBS_MAX => self.begin_window(under, &held),
-                Job::Order(_) | Job::AskWindow(_) => (), // looked at again as soon as a task is done
+                Job::Order(order) if under.jobs() < JOBS_MAX => self.begin(under, order),
+                Job::AskWindow(held) if under.jobs() < JOBS_MAX => self.begin_window(under, &held),
+                Job::LookAtDelegation(zone) if under.looks.len() < LOOKS_MAX => self.begin_look(under, zone),
+                Job::Order(_) | Job::AskWindow(_) | Job::LookAtDelegation(_) => (), // looked at again as soon as a task is done
+                Job::Warn(warning) => {
+                    warn!(certificate = warning.id, cure = warning.cure, "{}", warning.message);
+                    under.memory.warned.insert(warning.serial, warning.step);
+                }
                 Job::Found => changes.extend(found()),
                 Job::Vouch(subjects) => changes.push(vouch(subjects)),
                 Job::DropCertificate(id) => changes.push(drop_item(Shelf::Certificate, id)),
@@ -145,11 +167,41 @@ impl Keeper {
         let (world, held) = (self.world.clone(), held.clone());
         // Not asked twice while the question is under way; the answer brings the real time.
         let soon = now() + u64::from(self.world.settings.window_seconds);
-        under.window_next.insert(held.serial().to_owned(), soon);
+        under.memory.window_next.insert(held.serial().to_owned(), soon);
         under.tasks.spawn(async move {
             let next = window::ask(&world, &ca, &held).await;
             Finished::Window(held.serial().to_owned(), next)
         });
+    }
+
+    fn begin_look(&self, under: &mut Under, zone: String) {
+        // Not looked at twice at once; the answer brings the real time.
+        under.memory.delegation_next.insert(zone.clone(), now() + LOOK_PATIENCE);
+        let Ok(name) = Name::parse(format!("{zone}.").as_bytes(), None) else { return };
+        let world = self.world.clone();
+        let check_seconds = world.settings.check_seconds;
+        let task = under.tasks.spawn(async move {
+            let found = world.look_at_delegation(&name).await;
+            let is_right = matches!(found.verdict, Verdict::Right | Verdict::Private);
+            let next = plan::next_look(&zone, is_right, check_seconds, now());
+            Finished::Delegation(zone, next)
+        });
+        under.looks.insert(task.id());
+    }
+
+    /// Forgets what is about certificates and zones that are gone.
+    fn forget(&self, under: &mut Under, snapshot: &Snapshot, zones: &BTreeSet<String>) {
+        let held: BTreeSet<&str> = snapshot.certificates.iter().map(|held| held.serial()).collect();
+        under.memory.window_next.retain(|serial, _| held.contains(serial.as_str()));
+        under.memory.warned.retain(|serial, _| held.contains(serial.as_str()));
+        under.memory.delegation_next.retain(|zone, _| zones.contains(zone));
+        if self.world.delegations.load().keys().any(|zone| !zones.contains(zone)) {
+            self.world.delegations.rcu(|known| {
+                let mut known = BTreeMap::clone(known);
+                known.retain(|zone, _| zones.contains(zone));
+                known
+            });
+        }
     }
 
     /// Takes away what a crash has left: records of challenges, and attempts that never ended.
@@ -181,9 +233,12 @@ impl Keeper {
 
 impl Under {
     fn finished(&mut self, told: Option<Result<(Id, Finished), tokio::task::JoinError>>) {
+        let id = told.as_ref().map(|told| told.as_ref().map_or_else(|fault| fault.id(), |(id, _)| *id));
+        id.map(|id| self.looks.remove(&id));
         match told {
             Some(Ok((id, Finished::Order))) => drop(self.of.remove(&id)),
-            Some(Ok((_, Finished::Window(serial, next)))) => drop(self.window_next.insert(serial, next)),
+            Some(Ok((_, Finished::Window(serial, next)))) => drop(self.memory.window_next.insert(serial, next)),
+            Some(Ok((_, Finished::Delegation(zone, next)))) => drop(self.memory.delegation_next.insert(zone, next)),
             Some(Err(fault)) => {
                 let of = self.of.remove(&fault.id());
                 error!(certificate = of, reason = %fault, "work on a certificate broke off");
@@ -191,6 +246,20 @@ impl Under {
             None => (),
         }
     }
+}
+
+/// The zones of ours in which these names lie; of nested ones the topmost, by the name without its final dot.
+fn zones(snapshot: &Snapshot, wanted: &[Vec<Subject>]) -> BTreeSet<String> {
+    let mut zones: Vec<Name> = wanted.iter().flatten().filter_map(|subject| zone_of(snapshot, subject)).collect();
+    zones.sort_by(|a, b| a.borrow().canonical_cmp(b.borrow()));
+    zones.dedup();
+    zones.iter().map(|zone| shown(&delegation::topmost(snapshot, zone))).collect()
+}
+
+fn zone_of(snapshot: &Snapshot, subject: &Subject) -> Option<Name> {
+    let Subject::Name(name) = subject else { return None };
+    let name = Name::parse(format!("{name}.").as_bytes(), None).ok()?;
+    own::zone_of(snapshot, name.borrow()).map(|zone| zone.apex().to_name())
 }
 
 /// Attempts that were under way when the server stopped.

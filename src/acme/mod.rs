@@ -20,6 +20,7 @@ mod challenge;
 mod client;
 mod directory;
 mod keeper;
+mod lookout;
 mod order;
 mod own;
 pub mod plan;
@@ -31,7 +32,6 @@ mod trouble;
 mod window;
 mod world;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -40,15 +40,17 @@ use tokio::task::JoinHandle;
 use crate::cert::Subject;
 use crate::store::Store;
 pub use answers::Answers;
-pub use plan::{Job, Order, Outlook, Plan, Situation, plan};
+pub use lookout::{Lookout, Seen};
+pub use own::{Said, say};
+pub use plan::{Job, Memory, Order, Outlook, Plan, Situation, Warning, plan, warning};
+pub use preflight::delegation::{Delegation, Verdict};
 pub use settings::{Ca, LETS_ENCRYPT, Limits, Settings};
 pub use stats::Stats;
 
 /// The running keeper. It stops when this is dropped.
 pub struct Handle {
     answers: Arc<Answers>,
-    outlooks: keeper::Outlooks,
-    stats: Arc<Stats>,
+    lookout: Lookout,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -61,18 +63,15 @@ pub fn start(store: Arc<Store>, settings: Settings, names: Vec<Subject>) -> Hand
         store,
         resolver: ask::Resolver::new(&settings.resolvers),
         answers: answers.clone(),
+        delegations: lookout::Delegations::default(),
         accounts: tokio::sync::Mutex::default(),
         settings,
     };
-    let keeper = keeper::Keeper {
-        cas: world.settings.cas(),
-        world: Arc::new(world),
-        names,
-        outlooks: outlooks.clone(),
-        stats: stats.clone(),
-        stop: stopped,
-    };
-    Handle { answers, outlooks, stats, stop, task: tokio::spawn(keeper.run()) }
+    let cas = world.settings.cas();
+    let world = Arc::new(world);
+    let lookout = Lookout { world: Arc::clone(&world), outlooks: outlooks.clone(), stats: stats.clone() };
+    let keeper = keeper::Keeper { cas, world, names, outlooks, stats, stop: stopped };
+    Handle { answers, lookout, stop, task: tokio::spawn(keeper.run()) }
 }
 
 impl Handle {
@@ -81,14 +80,9 @@ impl Handle {
         self.answers.clone()
     }
 
-    /// How things stand with each wanted certificate, by id, as of the last look.
-    pub fn outlooks(&self) -> Arc<BTreeMap<String, Outlook>> {
-        self.outlooks.load_full()
-    }
-
-    /// What was done since the start.
-    pub fn stats(&self) -> Arc<Stats> {
-        self.stats.clone()
+    /// How to know what the keeper knows.
+    pub fn lookout(&self) -> &Lookout {
+        &self.lookout
     }
 
     /// Stops. What was under way is begun again at the next start, and what it left in a zone is taken away then.

@@ -12,7 +12,7 @@ pub(super) const ALIASES_MAX: usize = crate::limits::ALIAS_CHAIN_MAX;
 
 /// What our zones say to a name and a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Said {
     /// The data of the set.
     Data(Vec<Vec<u8>>),
     /// The name is an alias of this one.
@@ -23,8 +23,20 @@ pub(super) enum Said {
     NotOurs,
 }
 
+impl Said {
+    /// The addresses in it.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let Self::Data(values) = self else { return Vec::new() };
+        let address = |octets: &Vec<u8>| {
+            let four = <[u8; 4]>::try_from(octets.as_slice()).map(IpAddr::from);
+            four.or_else(|_| <[u8; 16]>::try_from(octets.as_slice()).map(IpAddr::from)).ok()
+        };
+        values.iter().filter_map(address).collect()
+    }
+}
+
 /// Asks our zones.
-pub(super) fn say(snapshot: &Snapshot, name: NameRef<'_>, kind: Kind) -> Said {
+pub fn say(snapshot: &Snapshot, name: NameRef<'_>, kind: Kind) -> Said {
     let key = Key::new(name);
     let Some((zone, hash)) = snapshot.zones.closest(&key, kind) else { return Said::NotOurs };
     match zone.lookup(&key, kind, hash) {

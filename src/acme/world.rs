@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::answers::Answers;
 use super::ask::Resolver;
+use super::lookout::Delegations;
 use super::settings::Settings;
 use super::trouble::Trouble;
 use crate::cert::{Attempt, ById, Certificate, Identified, Outcome, Story, Subject};
@@ -26,6 +27,8 @@ pub(super) struct World {
     pub(super) settings: Settings,
     pub(super) resolver: Resolver,
     pub(super) answers: Arc<Answers>,
+    /// What was found of the delegations of our zones.
+    pub(super) delegations: Delegations,
     /// One account is made at a time, so that two jobs do not make two.
     pub(super) accounts: tokio::sync::Mutex<()>,
 }

@@ -16,12 +16,13 @@ use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::once::IdempotencyKey;
 use super::problem::{
-    BadZone, CannotUndo, Conflict, InProgress, KeyReused, NameTaken, NoSuchRevision, NoSuchZone, OwnedByRoute,
+    BadZone, CannotUndo, Conflict, InProgress, KeyReused, LeadsBack, NameTaken, NoSuchRevision, NoSuchZone,
+    OwnedByRoute,
 };
 use super::types::{Undo, ZoneChange, plain};
-use super::{Admin, Problem, ZoneFault, blocking, stream};
+use super::{Admin, Problem, ZoneFault, blocking, routes, stream};
 use crate::access::Object;
-use crate::store::{self, Event, HistoryFault, Shape, Since, Wanted};
+use crate::store::{self, Change, Event, HistoryFault, Shape, Since, Wanted};
 use crate::wire::Name;
 use crate::zone::Count;
 
@@ -187,7 +188,7 @@ fn reach_every_set(admin: &Admin, allowed: &Allowed, apex: &Name, revision: u64)
     params(ZoneName, DryRun, IdempotencyKey), request_body = Undo,
     responses(
         (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
-        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, BadZone, InProgress, KeyReused))]
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, LeadsBack, BadZone, InProgress, KeyReused))]
 pub(super) async fn undo(
     allowed: Allowed,
     ZoneName(apex): ZoneName,
@@ -200,6 +201,7 @@ pub(super) async fn undo(
             allowed.to(Object::Everything)?; // it is taken back as a whole, other zones too
         }
         let change = admin.store.history().undo(&apex, revision).map_err(|cannot| refusal(&cannot))?;
+        let change = Change::Many(vec![change, routes::guard(&admin)]);
         let made = change::make_blocking(&admin.store, &apex, change, dry_run, allowed.actor())?;
         Ok(Json(made.report(&apex)))
     })

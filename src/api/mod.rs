@@ -33,6 +33,7 @@
 //! way to change anything, and it is this one. Over the socket nobody needs a token, for the kernel says who calls;
 //! otherwise [`auth`] asks for one.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -50,7 +51,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acme;
 use crate::dns;
+use crate::edge;
 use crate::route::circle::Ourselves;
 use crate::store::Store;
 use listen::guard;
@@ -103,7 +106,8 @@ pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use routes::{
-    NewRoute, RouteApp, RouteCertificate, RouteChange, RouteFolder, RouteList, RouteRedirect, RouteSummary,
+    NewRoute, RouteAnswer, RouteApp, RouteCertificate, RouteChange, RouteDelegation, RouteFolder, RouteList,
+    RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
 };
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
@@ -127,6 +131,8 @@ const BODY_SIZE_MAX: usize = 1 << 20;
 const LARGE_ZONE_FILES_AT_ONCE_MAX: u32 = 2;
 /// Zone files that lie in memory at once however small they are; those that come together share the waits for the disk.
 const ZONE_FILES_AT_ONCE_MAX: u32 = 32;
+/// Tests of routes at once: each opens a dozen connections.
+const ROUTE_TESTS_AT_ONCE_MAX: usize = 2;
 
 /// What the API has to know of the server that runs around it.
 pub struct Live {
@@ -136,8 +142,20 @@ pub struct Live {
     pub ourselves: Ourselves,
     /// What DNS counts.
     pub dns: dns::Meter,
+    /// What the keeper of certificates knows.
+    pub acme: acme::Lookout,
+    /// The edge, if it runs.
+    pub edge: Option<LiveEdge>,
     /// Whether everything works.
     pub ready: Ready,
+}
+
+/// The edge that runs beside the API.
+pub struct LiveEdge {
+    /// What it counts.
+    pub meter: edge::Meter,
+    /// Where it serves HTTPS.
+    pub https: Vec<SocketAddr>,
 }
 
 /// What every endpoint works with.
@@ -152,6 +170,8 @@ struct Admin {
     stats: Arc<Stats>,
     /// Whose turn it is to have a zone file in memory; one of the largest takes many.
     zone_file_turns: Semaphore,
+    /// Whose turn it is to test a route.
+    route_test_turns: Semaphore,
     /// Wrong tokens.
     guesses: Guesses,
     /// The last use of each token.
@@ -171,6 +191,7 @@ impl Admin {
             started_at: SystemTime::now(),
             stats: Arc::default(),
             zone_file_turns: Semaphore::new(ZONE_FILES_AT_ONCE_MAX as usize),
+            route_test_turns: Semaphore::new(ROUTE_TESTS_AT_ONCE_MAX),
             guesses: Guesses::default(),
             answers: Answers::default(),
         }
@@ -198,6 +219,7 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(routes::list)),
         reading(routes!(routes::get)),
         writing(routes!(routes::put, routes::delete)),
+        writing(routes!(routes::trial::test)),
         reading(routes!(certificates::list)),
         writing(routes!(certificates::create)),
         reading(routes!(certificates::get)),

@@ -11,7 +11,7 @@ use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
 use super::history::{self, Paging, REVISION_MAX};
 use super::once::IdempotencyKey;
 use super::records::{self, DeleteQuery, Filter};
-use super::routes::RouteId;
+use super::routes::{self, RouteId, RoutePage};
 use super::tag::{Conditions, Known};
 use super::tokens::TokenId;
 use super::zones::{self, ZonePage};
@@ -54,6 +54,10 @@ parameters! {
     ZonePage: [
         limit(zones::LIMIT_DEFAULT, zones::LIMIT_MAX),
         text("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", "office.example")
+    ]
+    RoutePage: [
+        limit(routes::LIMIT_DEFAULT, routes::LIMIT_MAX),
+        text("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", "office.home.example/")
     ]
     Filter: [
         text("name", ParameterIn::Query, "Only this name: `@`, relative to the zone, or absolute with its final dot.", "www"),

@@ -2,14 +2,20 @@
 
 use axum::Json;
 
-use super::auth::Allowed;
+use super::auth::{Allowed, unix_seconds};
+use super::certificates::{self, CertificateError};
 use super::event::moment;
 use super::extract::NoQuery;
 use super::process::proportional_memory;
 use super::types::{Saved, Status};
 use super::{Admin, Problem, blocking};
 use crate::access::Object;
-use crate::store::Zones;
+use crate::acme::Verdict;
+use crate::store::{Snapshot, Zones};
+use crate::wire::Name;
+
+/// Warnings of one kind that are told; whoever has more has seen enough.
+pub(super) const WARNINGS_MAX: usize = 100;
 
 /// Read what the server does
 ///
@@ -41,7 +47,19 @@ fn status(admin: &Admin, allowed: &Allowed) -> Status {
         checkpoint: store.checkpoint.map(|checkpoint| saved(checkpoint.revision, checkpoint.time)),
         backup: admin.stats.backups().1.map(|backup| saved(backup.revision, backup.time)),
         memory_size: proportional_memory(),
+        warnings: warnings(admin, allowed, &snapshot),
     }
+}
+
+/// What somebody has to see to, as far as they may know of it.
+fn warnings(admin: &Admin, allowed: &Allowed, snapshot: &Snapshot) -> Vec<CertificateError> {
+    let mut warnings = certificates::warnings(allowed, snapshot, unix_seconds());
+    let found = admin.live.as_ref().map(|live| live.acme.delegations()).unwrap_or_default();
+    let sees = |zone: &str| zone.parse::<Name>().is_ok_and(|zone| allowed.sees_zone(zone.borrow()));
+    let wrong = found.values().filter(|found| found.verdict == Verdict::Wrong && sees(&found.zone));
+    let told = wrong.map(|found| CertificateError { message: found.message.clone(), cure: found.cure.clone() });
+    warnings.extend(told.take(WARNINGS_MAX));
+    warnings
 }
 
 /// How many zones, names and records somebody may know of. Only for a limited token every zone is looked at.

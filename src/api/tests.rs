@@ -21,18 +21,19 @@ impl Bench {
     }
 
     fn with(settings: Settings) -> Self {
-        Self::over(settings, None)
+        Self::over(settings, |_| None)
     }
 
     /// With a server around it.
-    pub(super) fn with_live(live: Option<Live>) -> Self {
-        Self::over(Settings::default(), live)
+    pub(super) fn with_live(live: impl FnOnce(&Arc<Store>) -> Live) -> Self {
+        Self::over(Settings::default(), |store| Some(live(store)))
     }
 
-    fn over(settings: Settings, live: Option<Live>) -> Self {
+    fn over(settings: Settings, live: impl FnOnce(&Arc<Store>) -> Option<Live>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let place = store::Settings { directory: directory.path().join("data"), ..store::Settings::default() };
         let store = Arc::new(Store::open(&place).unwrap());
+        let live = live(&store);
         Self {
             here: Here(router(Gate::new(Admin::new(Arc::clone(&store), settings, live)))),
             store,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::ToSchema;
 
+use super::certificates::CertificateError;
 use super::problem::ZoneFault;
 use crate::wire::{NameRef, rdata};
 use crate::zone::{Set, Zone};
@@ -314,6 +315,9 @@ pub struct Status {
     /// Octets of memory in use, with the share of what is shared with other processes; unknown where the system does not say.
     #[schema(required, examples(9437184))]
     pub memory_size: Option<u64>,
+    /// What somebody has to see to: certificates that nobody renews, zones that the world is not led here for.
+    #[serde(default)]
+    pub warnings: Vec<CertificateError>,
 }
 
 /// A file that holds everything as of one revision.

@@ -12,18 +12,22 @@ use super::{Fault, Key, Subject};
 const SUBJECTS_MAX: usize = 1_000;
 
 /// What a certificate says of itself.
-pub(super) struct Facts {
-    /// Sorted, each once.
-    pub(super) subjects: Vec<Subject>,
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
-    pub(super) issuer: String,
-    /// Hexadecimal, with colons.
-    pub(super) serial: String,
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Whom it is for: sorted, each once.
+    pub subjects: Vec<Subject>,
+    /// From when on it is valid, in seconds since 1970.
+    pub not_before: u64,
+    /// Until when it is valid, in seconds since 1970.
+    pub not_after: u64,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// Its serial number: hexadecimal, with colons.
+    pub serial: String,
 }
 
 /// Reads what the certificate at the head of a chain says.
-pub(super) fn facts(certificate: &CertificateDer<'_>) -> Result<Facts, Fault> {
+pub fn facts(certificate: &CertificateDer<'_>) -> Result<Facts, Fault> {
     let read = read(certificate, 1)?;
     let seconds = |at: i64| u64::try_from(at).unwrap_or(0);
     Ok(Facts {

@@ -25,6 +25,7 @@ pub use account::Account;
 pub use authority::{Authority, challenge_certificate, request};
 pub use by_id::{ById, Identified};
 pub use certificate::{Certificate, Origin};
+pub use check::{Facts, facts};
 pub use date::date;
 pub use fault::Fault;
 pub use key::{Key, KeyKind};

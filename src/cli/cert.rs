@@ -60,7 +60,11 @@ async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {
     if !rows.is_empty() {
         table(&mut io::stdout().lock(), &["NAME", "STATE", "ISSUER", "VALID UNTIL (UTC)", "NEXT (UTC)"], &rows)?;
     }
-    let failing = list.certificates.iter().filter(|one| one.last_error.is_some());
+    for warning in list.certificates.iter().filter_map(|one| one.warning.as_ref()) {
+        writeln!(io::stderr(), "warning: {}\n = cure: {}", warning.message, warning.cure)?;
+    }
+    let unwell = |one: &&CertificateSummary| one.last_error.is_some() && one.warning.is_none();
+    let failing = list.certificates.iter().filter(unwell);
     let names: Vec<_> = failing.map(|one| one.names.first().unwrap_or(&one.id).as_str()).take(3).collect();
     if let Some(first) = names.first() {
         writeln!(io::stderr(), "not well: {}; `freehold cert why {first}` says why", names.join(", "))?;
@@ -74,7 +78,7 @@ fn row(one: &CertificateSummary) -> Vec<String> {
         .as_deref()
         .map_or_else(String::new, |until| format!("{}, {} % left", time(until), one.left_percent.unwrap_or(0)));
     let next = match (one.next_attempt.as_deref(), one.failures) {
-        (None, _) => "renew it yourself".to_owned(),
+        (None, _) => "import the next one".to_owned(),
         (Some(next), 0) => time(next),
         (Some(next), failures) => format!("{} (attempt {})", time(next), failures + 1),
     };
@@ -236,6 +240,7 @@ mod tests {
             next_attempt: Some("2027-01-20T03:11:00Z".into()),
             failures: 0,
             last_error: None,
+            warning: None,
         }
     }
 
@@ -248,7 +253,7 @@ mod tests {
         let failing = CertificateSummary { failures: 2, ..summary() };
         assert_eq!(row(&failing)[4], "2027-01-20 03:11:00 (attempt 3)");
         let brought = CertificateSummary { origin: Some("imported".into()), next_attempt: None, ..summary() };
-        assert_eq!(row(&brought)[4], "renew it yourself");
+        assert_eq!(row(&brought)[4], "import the next one");
         let new = CertificateSummary { origin: None, next_attempt: None, not_after: None, issuer: None, ..summary() };
         assert_eq!(row(&new)[2..], ["", "", "soon"]);
         let many = CertificateSummary { names: vec!["a".into(), "b".into(), "c".into()], ..summary() };

@@ -30,8 +30,8 @@ mod token;
 mod zone_file;
 
 pub use arguments::{
-    Arguments, Cert, Color, Command, NewRoute, NewToken, Options, Output, Owner, Past, Record, Records, Route, Serve,
-    Shell, Token, Zone, ZoneFile, ZoneFiles,
+    Arguments, Cert, ChangedRoute, Color, Command, NewRoute, NewToken, Options, Output, Owner, Past, Record, Records,
+    Route, Serve, Shell, Token, Zone, ZoneFile, ZoneFiles,
 };
 pub use check::import_check;
 pub use complete::{FindPlaceFor, complete};

@@ -45,6 +45,9 @@ fn page(status: &Status) -> String {
     for (name, value) in rows {
         page += &format!("{name:12}{value}\n");
     }
+    for warning in &status.warnings {
+        page += &format!("warning: {}\n = cure: {}\n", warning.message, warning.cure);
+    }
     page
 }
 
@@ -85,6 +88,7 @@ fn uptime(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::CertificateError;
 
     #[test]
     fn uptime_is_rounded_down_to_what_matters() {
@@ -118,6 +122,7 @@ mod tests {
             checkpoint: saved(6),
             backup: None,
             memory_size: Some(9 << 20),
+            warnings: vec![CertificateError { message: "it ends soon".into(), cure: "import another".into() }],
         };
         let expected = "\
 freehold 1.2.3, up 1 d 3 h
@@ -129,6 +134,8 @@ checkpoint  revision 6, 2026-11-21 15:55:58 UTC
 backup      none since the start
 memory      9.0 MiB
 disk        takes no changes: see the log
+warning: it ends soon
+ = cure: import another
 ";
         assert_eq!(page(&status), expected);
         let young = Status { uptime_seconds: 0, queries: 3, memory_size: None, failing: false, ..status };

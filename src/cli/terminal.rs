@@ -25,19 +25,22 @@ impl Color {
     }
 }
 
-/// Writes rows in columns, each as wide as its widest cell; numbers are set to the right.
+/// Writes rows in columns, each as wide as its widest cell; numbers are set to the right, but for ids, of which only some
+/// happen to look like one.
 pub fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|cell| cell.len())).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let ids = head.iter().position(|name| *name == "ID");
     let head: Vec<String> = head.iter().map(ToString::to_string).collect();
     for (number, row) in std::iter::once(&head).chain(rows).enumerate() {
         let mut line = String::new();
         for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
             let like = if number == 0 { rows.first().and_then(|row| row.get(column)) } else { Some(cell) };
-            let is_number = like.is_some_and(|cell| cell.bytes().all(|octet| octet.is_ascii_digit()));
+            let is_number =
+                ids != Some(column) && like.is_some_and(|cell| cell.bytes().all(|octet| octet.is_ascii_digit()));
             line += &if is_number { format!("{cell:>width$}  ") } else { format!("{cell:width$}  ") };
         }
         writeln!(out, "{}", line.trim_end())?;

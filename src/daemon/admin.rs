@@ -1,6 +1,5 @@
 //! The admin API of the running server: its doors are opened, and shut at the end.
 
-use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +8,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::edge::Edge;
 use super::ready::ready;
 use super::settings::Settings;
 use super::{Failure, authority};
+use crate::acme;
 use crate::api::system_reason;
 use crate::api::{self, Bound, Doors, Live, Tcp, Tls};
 use crate::dns;
@@ -47,14 +48,21 @@ impl Places {
     }
 }
 
+/// The parts of the server that the API tells of.
+pub(super) struct Parts<'a> {
+    pub(super) dns: &'a dns::Handle,
+    pub(super) acme: &'a acme::Handle,
+    pub(super) edge: Option<&'a Edge>,
+}
+
 impl Admin {
     pub(super) async fn start(
         settings: &Settings,
         store: &Arc<Store>,
-        dns: &dns::Handle,
-        edge: Vec<SocketAddr>,
+        parts: Parts<'_>,
         passed: Option<UnixListener>,
     ) -> Result<Self, Failure> {
+        let Parts { dns, acme, edge } = parts;
         let path = settings.admin.socket_in(&settings.store.directory);
         let socket = match passed {
             Some(listener) => adopt(listener, &path)?,
@@ -71,15 +79,18 @@ impl Admin {
         let tls = if tcp.iter().any(Tcp::is_secure) { Some(tls(settings, store).await?) } else { None };
         let (stop, stopped) = oneshot::channel();
         let ourselves = Ourselves {
-            edge,
+            edge: edge.map(|edge| [edge.http(), edge.https()].concat()).unwrap_or_default(),
             admin: tcp.iter().map(Tcp::address).collect(),
             admin_socket: Some(path),
+            dns: [dns.addresses(), dns.tls_addresses()].concat(),
             addresses: Vec::new(), // those of the store are added when they are needed
         };
         let live = Live {
             ourselves,
             addresses: dns.addresses().iter().map(ToString::to_string).collect(),
             dns: dns.meter().clone(),
+            acme: acme.lookout().clone(),
+            edge: edge.map(Edge::live),
             ready: ready(dns, store),
         };
         let stopped = async {

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::admin::Places;
 use super::edge::Edge;
-use super::{Failure, Hands};
+use super::settings::Settings;
+use super::{Failure, Hands, encrypted};
 use crate::api::{FIRST_TOKEN_FILE, ZoneSummary, plain};
+use crate::dns;
 use crate::store::{Actor, Change, Snapshot, Store};
 
 /// Where the sample zones are looked for.
@@ -54,15 +56,22 @@ pub(super) struct Web<'a> {
     pub(super) trouble: Option<&'a Failure>,
 }
 
+/// The name server, and why it does not answer over TLS and QUIC.
+pub(super) struct Names<'a> {
+    pub(super) dns: &'a dns::Handle,
+    pub(super) trouble: Option<&'a Failure>,
+}
+
 /// Says what is served, and what to try.
 pub(super) fn greet(
     snapshot: &Snapshot,
-    addresses: &[SocketAddr],
+    settings: &Settings,
+    names: &Names<'_>,
     web: &Web<'_>,
     admin: &Places,
-    data: &Path,
     hands: &Hands,
 ) -> io::Result<()> {
+    let (addresses, data) = (names.dns.addresses(), settings.store.directory.as_path());
     let mut out = io::stdout().lock();
     writeln!(out, "Freehold {}, development mode: answers on this machine only.\n", env!("CARGO_PKG_VERSION"))?;
     let rows: Vec<Vec<String>> =
@@ -75,8 +84,8 @@ pub(super) fn greet(
     if let Some(more) = snapshot.zones.len().checked_sub(ZONES_SHOWN_MAX).filter(|&more| more > 0) {
         writeln!(out, "... and {more} more")?;
     }
-    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    writeln!(out, "\nDNS    {} (UDP and TCP)", all.join(", "))?;
+    writeln!(out)?;
+    names.tell(&mut out)?;
     web.tell(&mut out)?;
     if !admin.urls.is_empty() {
         writeln!(out, "Admin  {}", admin.urls.join(", "))?;
@@ -87,11 +96,34 @@ pub(super) fn greet(
     writeln!(out, "Data   {}\n\nTry:", data.display())?;
     let call = admin.urls.first().and_then(|url| call(url, &data.join(FIRST_TOKEN_FILE)));
     let visit = web.edge.zip(addresses.first()).and_then(|(edge, dns)| edge.visit(*dns, data));
-    for command in commands(snapshot, addresses).into_iter().chain(visit).chain(call) {
+    let encrypted = encrypted::try_it(settings, names.dns, data);
+    for command in commands(snapshot, addresses).into_iter().chain(encrypted).chain(visit).chain(call) {
         writeln!(out, "  {command}")?;
     }
     writeln!(out, "\nCtrl-C stops it; the next start serves the same zones from the data directory.")?;
     out.flush()
+}
+
+impl Names<'_> {
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "DNS    {} (UDP and TCP)", list(self.dns.addresses()))?;
+        let (tls, quic) = (self.dns.tls_addresses(), self.dns.quic_addresses());
+        if tls == quic && !tls.is_empty() {
+            writeln!(out, "       {} (TLS and QUIC)", list(tls))?;
+        } else {
+            for (addresses, what) in [(tls, "TLS"), (quic, "QUIC")].iter().filter(|(some, _)| !some.is_empty()) {
+                writeln!(out, "       {} ({what})", list(addresses))?;
+            }
+        }
+        match self.trouble {
+            Some(failure) => writeln!(out, "       {}\n       = cure: {}", failure.message, failure.cure),
+            None => Ok(()),
+        }
+    }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Web<'_> {
@@ -99,8 +131,7 @@ impl Web<'_> {
         if let Some(edge) = self.edge {
             for (what, addresses) in [("HTTPS", edge.https()), ("HTTP ", edge.http())] {
                 if !addresses.is_empty() {
-                    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-                    writeln!(out, "{what}  {}", all.join(", "))?;
+                    writeln!(out, "{what}  {}", list(addresses))?;
                 }
             }
         }

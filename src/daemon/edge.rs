@@ -13,8 +13,8 @@ use super::settings::Settings;
 use super::tickets::Tickets;
 use super::{Failure, demo::HOST};
 use crate::acme;
-use crate::api::system_reason;
-use crate::edge::{self, Sources};
+use crate::api::{LiveEdge, system_reason};
+use crate::edge::{self, DnsOverHttps, Sources};
 use crate::route::{Host, PathPrefix, Route, Target};
 use crate::store::{Actor, Change, EdgeAddresses, Item, Store};
 
@@ -35,6 +35,8 @@ pub(super) struct Parts<'a> {
     /// What CAs are answered.
     pub(super) answers: Arc<acme::Answers>,
     pub(super) development: bool,
+    /// DNS over HTTPS, if it is wanted.
+    pub(super) dns: Option<DnsOverHttps>,
     /// What systemd handed over.
     pub(super) passed: Option<edge::Sockets>,
 }
@@ -42,7 +44,7 @@ pub(super) struct Parts<'a> {
 impl Edge {
     /// Starts it, if the settings say so.
     pub(super) async fn start(settings: &Settings, parts: Parts<'_>) -> Result<Option<Self>, Failure> {
-        let Parts { store, answers, development, passed } = parts;
+        let Parts { store, answers, development, dns, passed } = parts;
         let wanted = settings.edge.clone().or_else(|| passed.is_some().then(edge::Settings::default));
         let Some(wanted) = wanted else { return Ok(None) };
         let failure = |fault: edge::StartFault| {
@@ -62,6 +64,7 @@ impl Edge {
             challenge_answer: Arc::new(move |host, token| http.http(host, token)),
             challenge_certificate: Arc::new(move |name| tls.tls(name)),
             ticket_keys: tickets.keys(),
+            dns,
         };
         let edge = Arc::new(edge::start(sockets, &wanted, sources).map_err(failure)?);
         let tickets = tokio::spawn(tickets.keep_fresh(Arc::downgrade(&edge), now));
@@ -76,6 +79,11 @@ impl Edge {
     /// The addresses of plain HTTP.
     pub(super) fn http(&self) -> &[SocketAddr] {
         self.edge.http_addresses()
+    }
+
+    /// What the API is told of it.
+    pub(super) fn live(&self) -> LiveEdge {
+        LiveEdge { meter: self.edge.meter().clone(), https: self.https().to_vec() }
     }
 
     /// A command that visits the demo app as a stranger would: by our DNS, and trusting nobody but our own CA.

@@ -18,6 +18,7 @@ mod demo;
 mod descriptors;
 mod develop;
 mod edge;
+mod encrypted;
 mod logging;
 mod passed;
 mod ready;

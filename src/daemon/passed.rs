@@ -2,8 +2,8 @@
 //! they outlive it.
 //!
 //! Each is taken for what it is: a Unix socket is the admin API's, an Internet socket is for DNS, or, of TCP, for HTTP or HTTPS
-//! if systemd calls it that (`FileDescriptorName=`). Names have to agree. A socket that nobody here serves is a fault and not passed over, for
-//! whoever asks at it would wait for ever.
+//! or DNS over TLS, or, of UDP, for DNS over QUIC, if systemd calls it that (`FileDescriptorName=`). Names have to agree. A socket that
+//! nobody here serves is a fault and not passed over, for whoever asks at it would wait for ever.
 
 use std::env;
 use std::net::{TcpListener, UdpSocket};
@@ -20,6 +20,8 @@ const DNS: &str = "dns";
 const ADMIN: &str = "admin";
 const HTTP: &str = "http";
 const HTTPS: &str = "https";
+const DNS_TLS: &str = "dns-tls";
+const DNS_QUIC: &str = "dns-quic";
 /// What an unnamed socket is called.
 const UNNAMED: &str = "unknown";
 
@@ -32,6 +34,10 @@ pub(super) struct Passed {
     pub(super) admin: Option<UnixListener>,
     /// For HTTP and HTTPS, if there are any.
     pub(super) edge: Option<edge::Sockets>,
+    /// For DNS over TLS.
+    pub(super) tls: Vec<TcpListener>,
+    /// For DNS over QUIC.
+    pub(super) quic: Vec<UdpSocket>,
 }
 
 /// One of them.
@@ -74,11 +80,14 @@ fn socket(descriptors: &mut ListenFd, at: usize) -> Result<Socket, Failure> {
 
 fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
     let (mut udp, mut tcp, mut http, mut https, mut admin) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
+    let (mut tls, mut quic) = (Vec::new(), Vec::new());
     for (name, socket) in sockets {
         let purpose = match (&socket, name.as_str()) {
             (Socket::Unix(_), _) => ADMIN,
             (Socket::Tcp(_), HTTP) => HTTP,
             (Socket::Tcp(_), HTTPS) => HTTPS,
+            (Socket::Tcp(_), DNS_TLS) => DNS_TLS,
+            (Socket::Udp(_), DNS_QUIC) => DNS_QUIC,
             (Socket::Udp(_) | Socket::Tcp(_), _) => DNS,
         };
         if name != purpose && name != UNNAMED {
@@ -86,7 +95,9 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
             return Err(Failure::new(message, format!("say FileDescriptorName={purpose} in its unit")));
         }
         match socket {
+            Socket::Udp(socket) if purpose == DNS_QUIC => quic.push(socket),
             Socket::Udp(socket) => udp.push(socket),
+            Socket::Tcp(socket) if purpose == DNS_TLS => tls.push(socket),
             Socket::Tcp(socket) if purpose == HTTP => http.push(socket),
             Socket::Tcp(socket) if purpose == HTTPS => https.push(socket),
             Socket::Tcp(socket) => tcp.push(socket),
@@ -97,7 +108,8 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
         }
     }
     let edge = (!http.is_empty() || !https.is_empty()).then(|| edge::Sockets::adopt(http, https));
-    Ok(Passed { dns: for_dns(udp, tcp)?, admin, edge: edge.transpose().map_err(|fault| unusable(&fault))? })
+    let edge = edge.transpose().map_err(|fault| unusable(&fault))?;
+    Ok(Passed { dns: for_dns(udp, tcp)?, admin, edge, tls, quic })
 }
 
 /// The sockets of DNS, if there are any.
@@ -149,12 +161,16 @@ mod tests {
         assert!(sorted(Vec::new()).unwrap().dns.is_none());
         let edge = sorted(vec![("http", tcp()), ("https", tcp()), ("https", tcp())]).unwrap().edge.unwrap();
         assert_eq!((edge.http_addresses().len(), edge.https_addresses().len()), (1, 2));
+        let passed = sorted(vec![("dns-tls", tcp()), ("dns-quic", udp()), ("dns", udp()), ("dns", tcp())]).unwrap();
+        assert_eq!((passed.tls.len(), passed.quic.len(), passed.dns.unwrap().addresses().len()), (1, 1, 2));
     }
 
     #[test]
     fn a_socket_that_would_not_be_served_is_a_fault() {
         for (sockets, told) in [
             (vec![("https", udp())], "FileDescriptorName=dns"),
+            (vec![("dns-tls", udp())], "FileDescriptorName=dns"),
+            (vec![("dns-quic", tcp())], "FileDescriptorName=dns"),
             (vec![("web", tcp())], "FileDescriptorName=dns"),
             (vec![("dns", unix())], "FileDescriptorName=admin"),
             (vec![("admin", unix()), ("admin", unix())], "two admin sockets"),

@@ -1,6 +1,7 @@
 //! From start to stop: store, sockets, ready, signals, and the same backwards.
 
 use std::io;
+use std::net::{TcpListener, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
-use super::admin::Admin;
+use super::admin::{self, Admin};
 use super::edge::{Edge, Parts};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, descriptors, develop, secret, systemd};
+use super::{Failure, Hands, authority, descriptors, develop, encrypted, secret, systemd};
 use crate::acme;
 use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
@@ -80,24 +81,35 @@ impl Server {
         let settings = &loaded.settings;
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
-        let dns = start_dns(settings, &store, passed.dns)?;
-        let acme = acme::start(Arc::clone(&store), settings.acme.clone(), Vec::new());
-        let parts = Parts { store: &store, answers: acme.answers(), development, passed: passed.edge };
+        let names = encrypted::names(settings);
+        if !names.is_empty() {
+            authority::of(&store, &settings.store.directory, authority::now()).await?;
+        }
+        let bound = (passed.dns, passed.tls, passed.quic);
+        let (dns, unencrypted) = start_dns(settings, &store, bound, development)?;
+        let acme = acme::start(Arc::clone(&store), settings.acme.clone(), names.clone());
+        let over_https = encrypted::over_https(settings, &dns);
+        let parts = Parts { store: &store, answers: acme.answers(), development, dns: over_https, passed: passed.edge };
         let (edge, trouble) = match Edge::start(settings, parts).await {
             Ok(edge) => (edge, None),
             // Whoever develops wants the rest meanwhile.
             Err(failure) if development => (None, Some(failure)),
             Err(failure) => return Err(failure),
         };
-        let web = edge.as_ref().map(|edge| [edge.http(), edge.https()].concat()).unwrap_or_default();
-        let admin = Admin::start(settings, &store, &dns, web, passed.admin).await?;
+        if trouble.is_none() {
+            encrypted::check_edge(settings, edge.is_some())?;
+        }
+        encrypted::certified(&store, &names).await;
+        let told = admin::Parts { dns: &dns, acme: &acme, edge: edge.as_ref() };
+        let admin = Admin::start(settings, &store, told, passed.admin).await?;
         systemd::ready(&dns).await?;
         let snapshot = store.snapshot();
         let records = snapshot.zones.record_count();
         if development {
             // Standard output may be closed; the server serves all the same.
             let web = develop::Web { edge: edge.as_ref(), trouble: trouble.as_ref() };
-            let _ = develop::greet(&snapshot, dns.addresses(), &web, &admin.places, &settings.store.directory, &hands);
+            let names = develop::Names { dns: &dns, trouble: unencrypted.as_ref() };
+            let _ = develop::greet(&snapshot, settings, &names, &web, &admin.places, &hands);
         } else {
             let addresses: Vec<String> = dns.addresses().iter().map(ToString::to_string).collect();
             let (zones, addresses) = (snapshot.zones.len(), addresses.join(" "));
@@ -160,16 +172,27 @@ fn make_first_token(store: &Store) {
     }
 }
 
-fn start_dns(settings: &Settings, store: &Store, passed: Option<dns::Sockets>) -> Result<dns::Handle, Failure> {
+/// The name server, and why it does not answer over TLS and QUIC in development mode.
+fn start_dns(
+    settings: &Settings,
+    store: &Store,
+    (passed, tls, quic): (Option<dns::Sockets>, Vec<TcpListener>, Vec<UdpSocket>),
+    development: bool,
+) -> Result<(dns::Handle, Option<Failure>), Failure> {
     let failure = |fault: dns::StartFault| {
         let fault = fault.to_string();
         let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct dns.listen"));
         Failure::new(message, format!("{cure}, or say --listen ADDRESS:PORT"))
     };
-    let sockets = passed.map_or_else(|| dns::Sockets::bind(&settings.dns), Ok).map_err(failure)?;
+    let mut sockets = passed.map_or_else(|| dns::Sockets::bind_plain(&settings.dns), Ok).map_err(failure)?;
+    let unusable =
+        |fault| Failure::new(format!("the sockets from systemd cannot be used: {fault}"), "look at their units");
+    sockets.adopt_encrypted(tls, quic).map_err(unusable)?;
+    let unencrypted = encrypted::bind(&mut sockets, settings, development)?;
     let cookie_secret = secret::cookie_secret(&settings.store.directory)
         .map_err(|fault| Failure::new(format!("the system gives no random numbers: {fault}"), ""))?;
-    dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)
+    let dns = dns::start(sockets, &settings.dns, &cookie_secret, store.snapshots()).map_err(failure)?;
+    Ok((dns, unencrypted))
 }
 
 /// Reads the settings again, applies what can be applied while queries are answered, and says what waits for a

@@ -1,6 +1,7 @@
 //! What every transport does to get an answer: one thread's hold on the snapshot, the policy and its counters.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
@@ -19,24 +20,22 @@ pub(super) struct Answers {
     respond: Respond,
     snapshots: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     policy: Arc<Policy>,
-    all_stats: Arc<[Stats]>,
-    thread: usize,
+    stats: Arc<Stats>,
 }
 
 impl Answers {
-    /// For the thread with this number; there is a set of counters for each.
+    /// For a thread with these counters, which are nobody else's.
     pub(super) fn new(
         respond: Respond,
         snapshots: Arc<ArcSwap<Snapshot>>,
         policy: Arc<Policy>,
-        all_stats: Arc<[Stats]>,
-        thread: usize,
+        stats: Arc<Stats>,
     ) -> Self {
-        Self { respond, snapshots: Cache::new(snapshots), policy, all_stats, thread }
+        Self { respond, snapshots: Cache::new(snapshots), policy, stats }
     }
 
     pub(super) fn stats(&self) -> &Stats {
-        &self.all_stats[self.thread]
+        &self.stats
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -56,8 +55,19 @@ impl Answers {
             snapshot: self.snapshots.load(),
             respond: self.respond,
             policy: &self.policy,
-            stats: &self.all_stats[self.thread],
+            stats: &self.stats,
         }
+    }
+}
+
+impl Answers {
+    /// The length of the reply to a message that came alone, if there is one; all that is counted of a message is.
+    pub(super) fn one(&mut self, message: &[u8], peer: Peer, reply: &mut [u8]) -> Option<usize> {
+        let turn = self.turn();
+        let length = turn.answer_message(message, peer, reply);
+        turn.stats.queries.add(1);
+        turn.stats.took(turn.now.micros_since(), 1);
+        length
     }
 }
 
@@ -93,5 +103,18 @@ impl Turn<'_> {
             Verdict::Reply(length) => Some(length),
             Verdict::Silence => None,
         }
+    }
+
+    /// As [`Turn::answer`], where a panic ends one query and not the connection with all the others.
+    pub(super) fn answer_message(&self, message: &[u8], peer: Peer, reply: &mut [u8]) -> Option<usize> {
+        let Peer { address, transport } = peer;
+        let length = catch_unwind(AssertUnwindSafe(|| self.answer(message, address, transport, reply)));
+        length.unwrap_or_else(|_| {
+            self.stats.panics.add(1);
+            tracing::error!(
+                "answering a query over {transport} panicked; the others go on. This is a bug: please report it"
+            );
+            None
+        })
     }
 }

@@ -94,7 +94,7 @@ impl Gate {
     #[inline]
     pub fn admit(&self, peer: Peer, now: Moment, cookie: CookieState) -> Admission {
         let Some(limit) = &self.limit else { return Admission::Pass };
-        if peer.transport == Transport::Tcp || cookie == CookieState::Valid {
+        if peer.transport != Transport::Udp || cookie == CookieState::Valid {
             return Admission::Pass;
         }
         let hash = self.keys.hash_one(limit.network(peer.address));

@@ -1,11 +1,13 @@
 //! Questions in, answers out: the name server's sockets, threads and limits around one function.
 //!
 //! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each UDP socket has a thread that
-//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`stream`). All of them call the
-//! same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
+//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`stream`), and another one for those
+//! over TLS; one thread has those over QUIC (`quic`). What comes over HTTPS is the edge's, which is given a function
+//! ([`Handle::over_https`]). All of them call the same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
 //! is missing here on purpose: a queue between reading and answering, a lock, a task for each packet.
 
 pub mod cookie;
+pub mod encrypted;
 pub mod gate;
 pub mod respond;
 pub mod settings;
@@ -15,30 +17,34 @@ mod additional;
 mod ahead;
 mod answers;
 mod batch;
+mod census;
 mod chaos;
+mod launch;
+mod quic;
+mod seats;
 mod sections;
 mod sockets;
 mod stream;
 mod udp;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
 use answers::{Answers, Respond};
+use census::Census;
 use cookie::Cookies;
 use gate::Gate;
 use respond::respond;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
 use stats::{Networks, Report, Stats, Totals};
-use stream::Census;
 
 use crate::store::Snapshot;
 
@@ -77,6 +83,37 @@ pub enum Transport {
     Udp,
     /// On a connection: the client is where it says it is, and the reply may be 65,535 octets long.
     Tcp,
+    /// The same over TLS (RFC 7858).
+    Tls,
+    /// As a request of HTTP, over TLS (RFC 8484).
+    Https,
+    /// On a stream of its own within a connection (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// Whether nobody on the way can read along.
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Quic)
+    }
+
+    /// Whether it has connections of which the keepalive option speaks (RFC 7828): QUIC has its own means (RFC 9250, section
+    /// 5.5.2), and those of HTTPS are none of DNS's.
+    fn is_ours_to_keep(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Https => "HTTPS",
+            Self::Quic => "QUIC",
+        })
+    }
 }
 
 /// Who asks, and how.
@@ -109,7 +146,8 @@ pub struct Policy {
     pub identity: Option<Box<[u8]>>,
     /// What to say to `version.bind`.
     pub version: Option<Box<[u8]>>,
-    census: Census,
+    /// Of TCP, TLS and QUIC: connections of the one never stand in the way of the others.
+    censuses: [Census; 3],
 }
 
 impl Policy {
@@ -122,19 +160,29 @@ impl Policy {
             udp_reply_size_max: settings.udp_reply_size_max,
             identity: octets(&settings.identity),
             version: octets(&settings.version),
-            census: Census::new(settings),
+            censuses: std::array::from_fn(|_| Census::new(settings)),
         }
     }
 
-    fn census(&self) -> &Census {
-        &self.census
+    /// Who has connections. Datagrams have none, and those of HTTPS are the edge's: nobody asks.
+    fn census(&self, transport: Transport) -> &Census {
+        match transport {
+            Transport::Udp | Transport::Tcp | Transport::Https => &self.censuses[0],
+            Transport::Tls => &self.censuses[1],
+            Transport::Quic => &self.censuses[2],
+        }
     }
 
     /// How long an idle connection is kept at present: for the keepalive option (RFC 7828).
-    pub fn tcp_idle(&self) -> Duration {
-        self.census.idle()
+    pub fn idle(&self, transport: Transport) -> Duration {
+        self.census(transport).idle()
     }
 }
+
+/// Answers a message from an address into a buffer of 65,535 octets: the length of the reply, or none if there is none.
+pub type Answer = dyn FnMut(&[u8], IpAddr, &mut [u8]) -> Option<usize>;
+/// Makes an [`Answer`] for one more thread.
+pub type OverHttps = dyn Fn() -> Box<Answer> + Send + Sync;
 
 /// Starts to answer on bound sockets. The settings have to be sound ([`Settings::check`]).
 pub fn start(
@@ -153,59 +201,71 @@ fn start_with(
     cookie_secret: &[u8; 16],
     snapshots: Arc<ArcSwap<Snapshot>>,
 ) -> io::Result<Handle> {
-    let workers = settings.worker_count();
     let policy = Arc::new(Policy::new(settings, cookie_secret));
-    let addresses = sockets.addresses();
-    let places = sockets.places.into_iter().map(|place| place.share(workers)).collect::<io::Result<Vec<_>>>()?;
-    let udp_threads = places.iter().map(|place| place.udp.len()).sum::<usize>();
-    let threads = udp_threads + workers;
-    let stats: Arc<[Stats]> = (0..threads).map(|_| Stats::default()).collect();
-    let mut handle = Handle {
-        addresses,
-        meter: Meter { stats: Arc::clone(&stats), udp_threads, policy: Arc::clone(&policy) },
+    let handle = Handle {
+        addresses: sockets.addresses(),
+        tls: sockets.tls_addresses(),
+        quic: sockets.quic_addresses()?,
+        meter: Meter { threads: Arc::default(), policy },
+        respond,
+        snapshots,
         stop: Arc::new(AtomicBool::new(false)),
         stop_streams: stream::Stop::new(),
-        threads: Vec::with_capacity(threads),
+        threads: Vec::new(),
     };
-    let answers =
-        |thread| Answers::new(respond, Arc::clone(&snapshots), Arc::clone(&policy), Arc::clone(&stats), thread);
-    let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
-    for place in places {
-        for (number, socket) in place.udp.into_iter().enumerate() {
-            udp::prepare(&socket, settings.udp_buffer_size)?;
-            let (answers, stop) = (answers(handle.threads.len()), Arc::clone(&handle.stop));
-            handle.spawn(format!("dns udp {number}"), move || udp::serve(&socket, answers, &stop))?;
-        }
-        for (number, listener) in place.tcp.into_iter().enumerate() {
-            listeners[number % workers].push(listener);
-        }
-    }
-    let (ready, started) = sync_channel(workers);
-    for (number, listeners) in listeners.into_iter().enumerate() {
-        let (ready, stop) = (ready.clone(), handle.stop_streams.listen());
-        let server =
-            stream::Server { listeners, answers: answers(handle.threads.len()), limits: settings.tcp.clone(), stop };
-        handle.spawn(format!("dns tcp {number}"), move || server.serve(&ready))?;
-    }
-    drop(ready);
-    started.iter().take(workers).collect::<io::Result<()>>()?;
-    Ok(handle)
+    launch::launch(handle, sockets, settings)
+}
+
+/// The counters of all threads.
+#[derive(Default)]
+struct Threads {
+    udp: Vec<Arc<Stats>>,
+    tcp: Vec<Arc<Stats>>,
+    tls: Vec<Arc<Stats>>,
+    https: Vec<Arc<Stats>>,
+    quic: Vec<Arc<Stats>>,
 }
 
 /// Where to read what a name server counts, now and after its end.
 #[derive(Clone)]
 pub struct Meter {
-    /// Those of the UDP threads come first.
-    stats: Arc<[Stats]>,
-    udp_threads: usize,
+    /// The lock is taken when a thread begins and when somebody wants to know, never for a query.
+    threads: Arc<Mutex<Threads>>,
     policy: Arc<Policy>,
 }
 
 impl Meter {
     /// What was counted so far.
     pub fn report(&self) -> Report {
-        let (udp, tcp) = self.stats.split_at(self.udp_threads);
-        Report { udp: Totals::sum(udp), tcp: Totals::sum(tcp) }
+        let sum = |threads: &[Arc<Stats>]| Totals::sum(threads.iter().map(|stats| &**stats));
+        let threads = self.lock();
+        Report {
+            udp: sum(&threads.udp),
+            tcp: sum(&threads.tcp),
+            tls: sum(&threads.tls),
+            https: sum(&threads.https),
+            quic: sum(&threads.quic),
+        }
+    }
+
+    /// The counters of one more thread.
+    fn thread(&self, transport: Transport) -> Arc<Stats> {
+        let stats = Arc::<Stats>::default();
+        let mut threads = self.lock();
+        let list = match transport {
+            Transport::Udp => &mut threads.udp,
+            Transport::Tcp => &mut threads.tcp,
+            Transport::Tls => &mut threads.tls,
+            Transport::Https => &mut threads.https,
+            Transport::Quic => &mut threads.quic,
+        };
+        list.push(Arc::clone(&stats));
+        stats
+    }
+
+    /// No step under the lock can fail and leave something half done.
+    fn lock(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the rate limit remembers. It looks through a table of half a megabyte: not to be asked without pause.
@@ -217,7 +277,11 @@ impl Meter {
 /// A name server that runs. Dropping it stops it as well.
 pub struct Handle {
     addresses: Vec<SocketAddr>,
+    tls: Vec<SocketAddr>,
+    quic: Vec<SocketAddr>,
     meter: Meter,
+    respond: Respond,
+    snapshots: Arc<ArcSwap<Snapshot>>,
     stop: Arc<AtomicBool>,
     stop_streams: stream::Stop,
     threads: Vec<JoinHandle<()>>,
@@ -227,6 +291,34 @@ impl Handle {
     /// The addresses it answers on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses it answers on over TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls
+    }
+
+    /// The addresses it answers on over QUIC.
+    pub fn quic_addresses(&self) -> &[SocketAddr] {
+        &self.quic
+    }
+
+    /// What makes for each thread of another folder's the means to answer messages that came over HTTPS.
+    pub fn over_https(&self) -> Arc<OverHttps> {
+        let (respond, snapshots, meter) = (self.respond, Arc::clone(&self.snapshots), self.meter.clone());
+        Arc::new(move || {
+            let stats = meter.thread(Transport::Https);
+            let mut answers = Answers::new(respond, Arc::clone(&snapshots), Arc::clone(&meter.policy), stats);
+            Box::new(move |message, address, reply| {
+                answers.one(message, Peer { address, transport: Transport::Https }, reply)
+            })
+        })
+    }
+
+    /// The way to answers of one more thread.
+    fn answers(&self, transport: Transport) -> Answers {
+        let stats = self.meter.thread(transport);
+        Answers::new(self.respond, Arc::clone(&self.snapshots), Arc::clone(&self.meter.policy), stats)
     }
 
     /// Where to read what it counts.

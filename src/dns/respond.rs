@@ -26,7 +26,7 @@ mod extended {
     pub(super) const NOT_AUTHORITATIVE: u16 = 20;
 }
 
-/// Answers a packet. `reply` is the caller's buffer, of at least 1,232 octets for UDP and 65,535 for TCP.
+/// Answers a packet. `reply` is the caller's buffer, of at least 1,232 octets for UDP and 65,535 for all else.
 pub fn respond(
     packet: &[u8],
     peer: Peer,
@@ -159,7 +159,7 @@ impl Exchange<'_> {
 
     fn size_max(&self) -> usize {
         match (self.peer.transport, self.query.edns) {
-            (Transport::Tcp, _) => usize::MAX,
+            (Transport::Tcp | Transport::Tls | Transport::Https | Transport::Quic, _) => usize::MAX,
             (Transport::Udp, None) => UDP_REPLY_SIZE_PLAIN,
             (Transport::Udp, Some(edns)) => edns.reply_size.min(self.policy.udp_reply_size_max).into(),
         }
@@ -168,7 +168,7 @@ impl Exchange<'_> {
     fn opt(&self, edns: &Edns<'_>, cookie: CookieState) -> Opt<'_> {
         let client = edns.cookie.and_then(|option| option.first_chunk::<8>());
         let cookies = self.policy.cookies.as_ref().filter(|_| cookie != CookieState::Malformed);
-        let over_tcp = self.peer.transport == Transport::Tcp;
+        let transport = self.peer.transport;
         Opt {
             query_size: UDP_QUERY_SIZE_ADVERTISED,
             dnssec_ok: edns.dnssec_ok,
@@ -176,7 +176,9 @@ impl Exchange<'_> {
             cookie: client
                 .zip(cookies)
                 .map(|(client, ours)| (*client, ours.make(client, self.peer.address, self.now.unix_seconds))),
-            keepalive: (edns.keepalive && over_tcp).then(|| (self.policy.tcp_idle().as_millis() / 100) as u16),
+            keepalive: (edns.keepalive && transport.is_ours_to_keep())
+                .then(|| (self.policy.idle(transport).as_millis() / 100) as u16),
+            padding: (edns.padded && transport.is_encrypted()).then_some(0),
             ..Opt::default()
         }
     }

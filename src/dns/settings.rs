@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+pub use super::encrypted::settings::{Encrypted, Https};
 use super::gate::Network;
 use crate::limits;
 
 /// The port of DNS (RFC 1035, section 4.2).
 pub const PORT: u16 = 53;
+/// The port of DNS over TLS (RFC 7858, section 3.1) and over QUIC (RFC 9250, section 8.1).
+pub const ENCRYPTED_PORT: u16 = 853;
 
 /// Where to listen, how much to do, what to tell.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -40,8 +43,10 @@ pub struct Settings {
     pub identity: Option<String>,
     /// What to say to `version.bind CH TXT`. At most 255 octets. Default: none; then it is refused.
     pub version: Option<String>,
-    /// Connections over TCP.
+    /// Connections over TCP; the same limits again hold for those over TLS, and again for those over QUIC.
     pub tcp: Tcp,
+    /// DNS over TLS, HTTPS and QUIC. Default: none of them.
+    pub encrypted: Option<Encrypted>,
 }
 
 /// Response rate limiting: what keeps this server from being used to flood somebody else.
@@ -96,6 +101,7 @@ impl Default for Settings {
             identity: None,
             version: None,
             tcp: Tcp::default(),
+            encrypted: None,
         }
     }
 }
@@ -157,22 +163,14 @@ impl Settings {
                 faults.push(format!("dns.{field} must have from 1 to 255 octets; leave it out to say nothing"));
             }
         }
-        self.check_listen(&mut faults);
-        faults
-    }
-
-    fn check_listen(&self, faults: &mut Vec<String>) {
+        check_listen("listen", &self.listen, &mut faults);
         if self.listen.is_empty() {
             faults.push("dns.listen is empty; name at least one address, such as \"127.0.0.1:5300\"".into());
         }
-        for (i, Listen(address)) in self.listen.iter().enumerate() {
-            if address.port() != 0 && self.listen[..i].contains(&Listen(*address)) {
-                faults.push(format!("dns.listen names {address} twice"));
-            }
-            if address.ip().is_multicast() {
-                faults.push(format!("dns.listen names {address}, which is a multicast address"));
-            }
+        if let Some(encrypted) = &self.encrypted {
+            encrypted.check(&mut faults);
         }
+        faults
     }
 
     /// The number of threads that [`Settings::workers`] stands for.
@@ -184,18 +182,29 @@ impl Settings {
     }
 }
 
-/// An address to listen on, with its port.
+pub(super) fn check_listen<const USUAL: u16>(field: &str, listen: &[Listen<USUAL>], faults: &mut Vec<String>) {
+    for (i, Listen(address)) in listen.iter().enumerate() {
+        if address.port() != 0 && listen[..i].contains(&Listen(*address)) {
+            faults.push(format!("dns.{field} names {address} twice"));
+        }
+        if address.ip().is_multicast() {
+            faults.push(format!("dns.{field} names {address}, which is a multicast address"));
+        }
+    }
+}
+
+/// An address to listen on, with its port; `USUAL` is the one that is meant where none is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Listen(pub SocketAddr);
+pub struct Listen<const USUAL: u16 = PORT>(pub SocketAddr);
 
-impl FromStr for Listen {
+impl<const USUAL: u16> FromStr for Listen<USUAL> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let address = match bare.parse::<IpAddr>() {
-            Ok(address) => SocketAddr::new(address, PORT),
+            Ok(address) => SocketAddr::new(address, USUAL),
             Err(_) => text.parse().map_err(|_| {
                 format!(
                     "\"{text}\" is not an address; write \"192.0.2.1\", \"192.0.2.1:5300\" or \"[2001:db8::1]:5300\""
@@ -211,7 +220,7 @@ impl FromStr for Listen {
     }
 }
 
-impl TryFrom<String> for Listen {
+impl<const USUAL: u16> TryFrom<String> for Listen<USUAL> {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -219,7 +228,7 @@ impl TryFrom<String> for Listen {
     }
 }
 
-impl fmt::Display for Listen {
+impl<const USUAL: u16> fmt::Display for Listen<USUAL> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -14,12 +14,20 @@ use super::settings::Settings;
 
 /// Connections that wait to be accepted; the kernel takes no more than `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
+/// The settings that name addresses.
+const LISTEN: &str = "dns.listen";
+const LISTEN_TLS: &str = "dns.encrypted.tls";
+const LISTEN_QUIC: &str = "dns.encrypted.quic";
 /// How often another free port is tried when port 0 was asked for and TCP does not get the port UDP got.
 const FREE_PORT_TRIES: usize = 16;
 
 /// Bound sockets: for each address one UDP and one TCP socket for each thread, or fewer, which are then shared.
 pub struct Sockets {
     pub(super) places: Vec<Place>,
+    /// Those for DNS over TLS, likewise.
+    pub(super) tls: Vec<Place>,
+    /// Those for DNS over QUIC: one for each address, since the packets of a connection belong together wherever they come from.
+    pub(super) quic: Vec<UdpSocket>,
 }
 
 /// One address with its sockets.
@@ -32,13 +40,36 @@ pub(super) struct Place {
 impl Sockets {
     /// Binds all addresses of the settings. Port 0 takes a free port, the same for UDP and TCP.
     pub fn bind(settings: &Settings) -> Result<Self, StartFault> {
+        let mut sockets = Self::bind_plain(settings)?;
+        sockets.bind_encrypted(settings)?;
+        Ok(sockets)
+    }
+
+    /// Binds those for UDP and TCP.
+    pub fn bind_plain(settings: &Settings) -> Result<Self, StartFault> {
         let places = settings.listen.iter().map(|listen| Place::bind(listen.0, settings)).collect::<Result<_, _>>()?;
-        Ok(Self { places })
+        Ok(Self { places, tls: Vec::new(), quic: Vec::new() })
+    }
+
+    /// Binds those for DNS over TLS and over QUIC, if the settings want them, unless there are some: all of them or none.
+    pub fn bind_encrypted(&mut self, settings: &Settings) -> Result<(), StartFault> {
+        let Some(wanted) = &settings.encrypted else { return Ok(()) };
+        let (mut tls, mut quic) = (Vec::new(), Vec::new());
+        if self.tls.is_empty() {
+            let places = wanted.tls.iter().map(|listen| Place::bind_tls(listen.0, settings.worker_count()));
+            tls = places.collect::<Result<_, _>>()?;
+        }
+        if self.quic.is_empty() {
+            quic = wanted.quic.iter().map(|listen| bind_quic(listen.0)).collect::<Result<_, _>>()?;
+        }
+        self.tls.append(&mut tls);
+        self.quic.append(&mut quic);
+        Ok(())
     }
 
     /// Takes sockets that somebody else bound, such as systemd: then nothing here needs any rights.
     pub fn adopt(udp: Vec<UdpSocket>, tcp: Vec<TcpListener>) -> io::Result<Self> {
-        let mut sockets = Self { places: Vec::new() };
+        let mut sockets = Self { places: Vec::new(), tls: Vec::new(), quic: Vec::new() };
         for socket in udp {
             sockets.place(socket.local_addr()?).udp.push(socket);
         }
@@ -46,6 +77,30 @@ impl Sockets {
             sockets.place(listener.local_addr()?).tcp.push(listener);
         }
         Ok(sockets)
+    }
+
+    /// Takes sockets for DNS over TLS and over QUIC that somebody else bound.
+    pub fn adopt_encrypted(&mut self, tls: Vec<TcpListener>, quic: Vec<UdpSocket>) -> io::Result<()> {
+        for listener in tls {
+            self.tls.push(Place { address: listener.local_addr()?, udp: Vec::new(), tcp: vec![listener] });
+        }
+        self.quic.extend(quic);
+        Ok(())
+    }
+
+    /// Whether there are some for DNS over TLS or over QUIC.
+    pub fn are_encrypted(&self) -> bool {
+        !self.tls.is_empty() || !self.quic.is_empty()
+    }
+
+    /// The addresses of DNS over TLS.
+    pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
+        self.tls.iter().map(|place| place.address).collect()
+    }
+
+    /// The addresses of DNS over QUIC.
+    pub(super) fn quic_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.quic.iter().map(UdpSocket::local_addr).collect()
     }
 
     /// The addresses, with the ports that were really taken.
@@ -84,16 +139,32 @@ impl Place {
 
     fn bind_both(address: SocketAddr, settings: &Settings) -> Result<Self, StartFault> {
         let threads = settings.worker_count();
-        let fault = |transport| move |fault| StartFault::Bind { address, transport, fault };
+        let fault = |transport| move |fault| StartFault::Bind { address, transport, setting: LISTEN, fault };
         let udp: Vec<UdpSocket> =
             siblings(address, threads, udp_socket).map_err(fault("UDP"))?.into_iter().map(Into::into).collect();
         let address = udp.first().map_or(Ok(address), UdpSocket::local_addr).map_err(fault("UDP"))?;
-        let tcp = siblings(address, threads, tcp_socket).map_err(fault("TCP"))?;
-        for socket in &tcp {
-            socket.listen(BACKLOG).map_err(fault("TCP"))?;
-        }
-        Ok(Self { address, udp, tcp: tcp.into_iter().map(Into::into).collect() })
+        let tcp = listeners(address, threads).map_err(fault("TCP"))?;
+        Ok(Self { address, udp, tcp })
     }
+
+    fn bind_tls(address: SocketAddr, threads: usize) -> Result<Self, StartFault> {
+        let fault = |fault| StartFault::Bind { address, transport: "TCP", setting: LISTEN_TLS, fault };
+        let tcp = listeners(address, threads).map_err(fault)?;
+        let bound = tcp.first().map_or(Ok(address), TcpListener::local_addr).map_err(fault)?;
+        Ok(Self { address: bound, udp: Vec::new(), tcp })
+    }
+}
+
+fn bind_quic(address: SocketAddr) -> Result<UdpSocket, StartFault> {
+    let fault = |fault| StartFault::Bind { address, transport: "UDP", setting: LISTEN_QUIC, fault };
+    let bind = |socket: Socket| socket.bind(&address.into()).map(|()| socket.into());
+    udp_socket(address).and_then(bind).map_err(fault)
+}
+
+fn listeners(address: SocketAddr, threads: usize) -> io::Result<Vec<TcpListener>> {
+    let sockets = siblings(address, threads, tcp_socket)?;
+    sockets.iter().try_for_each(|socket| socket.listen(BACKLOG))?;
+    Ok(sockets.into_iter().map(Into::into).collect())
 }
 
 fn deal<T>(sockets: &mut Vec<T>, workers: usize, share: impl Fn(&T) -> io::Result<T>) -> io::Result<()> {
@@ -150,6 +221,8 @@ pub enum StartFault {
         address: SocketAddr,
         /// "UDP" or "TCP".
         transport: &'static str,
+        /// The setting that names it.
+        setting: &'static str,
         /// What the kernel said.
         fault: io::Error,
     },
@@ -157,9 +230,16 @@ pub enum StartFault {
     Prepare(io::Error),
 }
 
+impl StartFault {
+    /// Whether the setting `dns.listen` names the address.
+    pub fn is_of_listen(&self) -> bool {
+        matches!(self, Self::Bind { setting: LISTEN, .. })
+    }
+}
+
 impl fmt::Display for StartFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Bind { address, transport, fault } = self else {
+        let Self::Bind { address, transport, setting, fault } = self else {
             let Self::Prepare(fault) = self else { return Ok(()) };
             return write!(
                 f,
@@ -171,21 +251,21 @@ impl fmt::Display for StartFault {
             write!(
                 f,
                 "{address} is in use over {transport}: another name server has it; find it with \"ss -lnp sport = :{port}\" \
-                 and stop it, or set dns.listen to other addresses"
+                 and stop it, or set {setting} to other addresses"
             )
         } else if kind == io::ErrorKind::PermissionDenied {
             write!(
                 f,
                 "{address} may not be opened over {transport}: ports under 1024 need CAP_NET_BIND_SERVICE; start by the \
-                 systemd unit, or as root, or set dns.listen to a higher port"
+                 systemd unit, or as root, or set {setting} to a higher port"
             )
         } else if kind == io::ErrorKind::AddrNotAvailable {
             write!(
                 f,
-                "{address} is not an address of this machine; \"ip address\" shows which there are; correct dns.listen"
+                "{address} is not an address of this machine; \"ip address\" shows which there are; correct {setting}"
             )
         } else {
-            write!(f, "cannot listen on {address} over {transport}: {fault}; correct dns.listen")
+            write!(f, "cannot listen on {address} over {transport}: {fault}; correct {setting}")
         }
     }
 }
@@ -234,9 +314,26 @@ mod tests {
         let denied = StartFault::Bind {
             address: "127.0.0.1:53".parse().unwrap(),
             transport: "UDP",
+            setting: LISTEN,
             fault: io::ErrorKind::PermissionDenied.into(),
         };
         assert!(denied.to_string().contains("CAP_NET_BIND_SERVICE"), "{denied}");
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_told_with_the_setting_that_names_it_and_leaves_nothing_behind() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (_tls, _quic) = (TcpListener::bind(taken).unwrap(), UdpSocket::bind(taken).unwrap());
+        let mut sockets = Sockets::bind(&settings("127.0.0.1:0", 2)).unwrap();
+        for (field, transport) in [("tls", "TCP"), ("quic", "UDP")] {
+            let other = if field == "tls" { "quic" } else { "tls" };
+            let text = format!("[encrypted]\n{field} = [\"{taken}\"]\n{other} = [\"127.0.0.1:0\"]");
+            let told = sockets.bind_encrypted(&toml::from_str(&text).unwrap()).unwrap_err();
+            assert!(!told.is_of_listen() && !sockets.are_encrypted());
+            let told = told.to_string();
+            assert!(told.starts_with(&format!("{taken} is in use over {transport}: ")), "{told}");
+            assert!(told.ends_with(&format!("set dns.encrypted.{field} to other addresses")), "{told}");
+        }
     }
 
     #[test]

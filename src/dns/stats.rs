@@ -125,6 +125,7 @@ counters! {
     refused "Connections closed at once because of a limit.";
     evicted "Connections closed, while waiting, to make room for a new one.";
     timed_out "Connections closed because the client was idle or slow for too long.";
+    handshakes_failed "Connections over TLS or QUIC that ended before both sides had agreed on keys.";
     accept_failed "Connections the kernel could not hand over, such as for want of file descriptors.";
 }
 
@@ -183,17 +184,33 @@ pub struct Report {
     pub udp: Totals,
     /// Over TCP.
     pub tcp: Totals,
+    /// Over TLS.
+    pub tls: Totals,
+    /// Over HTTPS; its connections are counted by the edge.
+    pub https: Totals,
+    /// Over QUIC.
+    pub quic: Totals,
 }
 
 impl Report {
     /// Queries over all transports.
     pub fn queries(&self) -> u64 {
-        self.udp.queries + self.tcp.queries
+        self.sum(|totals| totals.queries)
     }
 
     /// Replies over all transports.
     pub fn replied(&self) -> u64 {
-        self.udp.replied() + self.tcp.replied()
+        self.sum(Totals::replied)
+    }
+
+    /// A number over all transports.
+    pub fn sum(&self, number: impl Fn(&Totals) -> u64) -> u64 {
+        self.all().iter().map(|(_, totals)| number(totals)).sum()
+    }
+
+    /// Each transport with what was counted of it.
+    pub fn all(&self) -> [(&'static str, &Totals); 5] {
+        [("udp", &self.udp), ("tcp", &self.tcp), ("tls", &self.tls), ("https", &self.https), ("quic", &self.quic)]
     }
 }
 

@@ -91,13 +91,14 @@ fn read_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Asked, 
     if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
         return Err(Failure::Unsound("The request asks for something that is neither http nor https."));
     }
-    let (name_size, tidied) = read_name(&authority).ok_or(Failure::Unsound("The host of the request is none."))?;
+    let (name_size, tidied) = read_name(authority.to_str().unwrap_or_default())
+        .ok_or(Failure::Unsound("The host of the request is none."))?;
     Ok(Asked { authority, name_size, tidied })
 }
 
 /// The size of the name in front of the port, and the name itself if it has to be written otherwise.
-fn read_name(authority: &HeaderValue) -> Option<(usize, Option<Box<str>>)> {
-    let text = authority.to_str().ok().filter(|text| text.len() <= AUTHORITY_SIZE_MAX)?;
+pub(super) fn read_name(authority: &str) -> Option<(usize, Option<Box<str>>)> {
+    let text = Some(authority).filter(|text| text.len() <= AUTHORITY_SIZE_MAX)?;
     let name_size = match text.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
         None => text.find(':').unwrap_or(text.len()),

@@ -11,6 +11,7 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
 use super::exchange::{Exchange, Late};
 use super::headers;
+use super::stats::AppFailure;
 use super::upstream::Home;
 
 /// Where the octets of an answer come from.
@@ -78,7 +79,7 @@ impl HttpBody for Body {
                 }
             }
             Poll::Ready(Some(Err(_))) => {
-                exchange.app_failed();
+                exchange.app_failed(AppFailure::BrokenOff);
                 exchange.ends(false);
             }
             Poll::Ready(None) => exchange.lets_go(true),

@@ -1,12 +1,13 @@
 //! One client's connection: who it is, what it is doing, and since when.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::task::Context;
 use std::time::Duration;
 
 use super::census::Entrance;
+use super::direct::Stamp;
 use super::exchange::Exchange;
 use super::tls::Secure;
 use super::upgrade::Far;
@@ -17,6 +18,9 @@ use super::worker::Worker;
 const PARK_AFTER: Tick = 2;
 /// How long a connection may take to end once it was told to.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a connection that has not asked yet is waited for when the edge stops: whoever connects just then finds no
+/// closed door (RFC 9112, section 9.5: a client does not repeat a request on a connection that was new).
+const FIRST_WORD: Duration = Duration::from_secs(1);
 /// Requests that one connection may abandon within [`ABANDONED_WINDOW`] before they are answered: a browser that leaves
 /// a page abandons dozens; floods of resets (CVE-2023-44487) abandon thousands.
 const ABANDONED_MAX: u32 = 250;
@@ -59,10 +63,13 @@ pub(super) struct Client {
     since: Cell<Tick>,
     /// Requests under way.
     active: Cell<u32>,
+    /// Whether it has asked for something yet.
+    asked: Cell<bool>,
     abandoned: Cell<u32>,
     abandoned_since: Cell<Tick>,
     order: Cell<Option<Order>>,
     tunnel: RefCell<Option<(Far, Rc<Exchange>)>>,
+    stamp: OnceCell<Stamp>,
     bell: Bell,
     seat: Cell<usize>,
 }
@@ -76,10 +83,12 @@ impl Client {
             phase: Cell::new(Phase::Idle),
             since: Cell::new(worker.watch.now()),
             active: Cell::new(0),
+            asked: Cell::new(false),
             abandoned: Cell::new(0),
             abandoned_since: Cell::new(0),
             order: Cell::new(None),
             tunnel: RefCell::new(None),
+            stamp: OnceCell::new(),
             bell: Bell::default(),
             seat: Cell::new(0),
         });
@@ -103,6 +112,11 @@ impl Client {
         self.secure.as_ref().is_some_and(|secure| secure.http2)
     }
 
+    /// What apps are told about it.
+    pub(super) fn stamp(&self) -> &Stamp {
+        self.stamp.get_or_init(|| Stamp::of(self))
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.since.set(self.worker.watch.now());
@@ -120,6 +134,7 @@ impl Client {
     /// A request has come.
     pub(super) fn request_begins(&self) {
         self.active.set(self.active.get() + 1);
+        self.asked.set(true);
         if self.phase.get() != Phase::Leaving {
             self.enter(Phase::Busy);
         }
@@ -213,8 +228,10 @@ impl Watched for Client {
         let limits = &self.worker.shared.settings.clients;
         match self.phase.get() {
             Phase::Idle | Phase::Parked if self.worker.stopping.get() => {
-                self.enter(Phase::Leaving);
-                self.give(Order::Leave);
+                if self.asked.get() || self.late(now, FIRST_WORD) {
+                    self.enter(Phase::Leaving);
+                    self.give(Order::Leave);
+                }
             }
             Phase::Idle | Phase::Parked if self.late(now, self.worker.idle_limit()) => self.time_out(Order::Leave),
             Phase::Idle if !self.speaks_http2() && now - self.since.get() >= PARK_AFTER => self.give(Order::Park),

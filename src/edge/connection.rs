@@ -1,7 +1,8 @@
 //! One client's connection from the first request to the last: HTTP/1.1 or HTTP/2 by hyper, the limits by us.
 //!
-//! An HTTP/1 connection that waits for its next request is taken apart: hyper's buffers are freed, the bare stream waits, and hyper
-//! is put together again when something comes. That is what makes thousands of idle connections cheap.
+//! A request over HTTP/1.1 goes the short way (`direct/`) if it can; if not, hyper takes the connection with the octets as they came.
+//! When the connection then waits for its next request, hyper is taken apart, and the bare stream waits without a buffer: that is what
+//! makes thousands of idle connections cheap.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use super::client::{Client, Order};
+use super::direct;
 use super::proxy;
 use super::stream::{Guarded, Stream};
 use super::tunnel;
@@ -47,6 +49,13 @@ enum Left {
 async fn serve_http1(stream: Stream, client: &Rc<Client>) {
     let mut guarded = Guarded::new(stream, Rc::clone(client));
     loop {
+        if !guarded.has_read() {
+            match direct::serve(&mut guarded, client).await {
+                direct::Left::Hyper => (),
+                direct::Left::Over => return Box::pin(go_on(guarded, Bytes::new(), client)).await,
+                direct::Left::Cut => return,
+            }
+        }
         // In a box of its own, so that a parked connection holds none of it.
         let (left, stream, read) = Box::pin(run_http1(guarded, client)).await;
         match left {
@@ -56,11 +65,6 @@ async fn serve_http1(stream: Stream, client: &Rc<Client>) {
         }
         if guarded.has_read() {
             client.heard(); // a part of the next request came behind the last
-            continue;
-        }
-        client.parked();
-        if !wake(&mut guarded, client).await {
-            return;
         }
     }
 }
@@ -93,16 +97,6 @@ async fn run_http1(guarded: Guarded, client: &Rc<Client>) -> (Left, Guarded, Byt
     .await;
     let parts = connection.into_parts();
     (left, parts.io.into_inner(), parts.read_buf)
-}
-
-/// Waits for something to come; false if the connection is over.
-async fn wake(guarded: &mut Guarded, client: &Client) -> bool {
-    let mut first = pin!(guarded.fetch());
-    poll_fn(|context| match client.poll_order(context) {
-        Some(Order::End | Order::Leave) => Poll::Ready(false),
-        Some(Order::Park) | None => first.as_mut().poll(context),
-    })
-    .await
 }
 
 /// HTTP is over: if another protocol was agreed on, it goes on with that.

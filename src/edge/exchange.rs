@@ -20,7 +20,7 @@ use super::answer::Answer;
 use super::client::{Client, Order};
 use super::failure::Failure;
 use super::log::Record;
-use super::stats::RouteStats;
+use super::stats::{AppFailure, RouteStats};
 use super::upstream::Pool;
 use super::watch::{Bell, Tick, Watched, ticks};
 use crate::limits::BODY_PROGRESS_MIN;
@@ -276,10 +276,10 @@ impl Exchange {
     //----- The end -------------------------------------------------------------------------------------------
 
     /// The app did not answer soundly.
-    pub(super) fn app_failed(&self) {
-        self.client.worker.stats().app_failures.add(1);
+    pub(super) fn app_failed(&self, failure: AppFailure) {
+        self.client.worker.stats().fail(failure);
         if let Some(route) = &*self.route.borrow() {
-            route.app_failures.add(1);
+            route.fail(failure);
         }
     }
 
@@ -297,12 +297,13 @@ impl Exchange {
         }
         self.answer.replace(Answer::Nothing);
         let (status, took, stats) = (self.status.get(), self.started.elapsed(), self.client.worker.stats());
-        stats.answer(status, took);
+        let http2 = self.client.speaks_http2();
+        stats.answer(status, http2, took);
         stats.sent.add(self.sent.get());
         stats.received.add(self.upload.total.get());
         stats.aborted.add((!whole).into());
         if let Some(route) = &*self.route.borrow() {
-            route.answer(status, took);
+            route.answer(status, http2, took);
             route.sent.add(self.sent.get());
             route.received.add(self.upload.total.get());
         }

@@ -3,6 +3,8 @@
 
 use hyper::StatusCode;
 
+use super::stats::AppFailure;
+
 /// Why a request is not answered as it was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -46,6 +48,14 @@ pub(super) enum Failure {
     AppGarbled,
     /// The app does not answer in time.
     AppSlow,
+    /// There is no DNS query in the request; in which respect.
+    DnsUnreadable(&'static str),
+    /// The DNS query is longer than a message can be.
+    DnsTooLong,
+    /// The body is said to be something else than a DNS message.
+    DnsKind,
+    /// A method that is none for DNS.
+    DnsMethod,
     /// The client sends its body too slowly.
     UploadSlow,
     /// The client broke off its body.
@@ -58,10 +68,12 @@ impl Failure {
     /// The status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Unsound(_) | Self::UploadBroken => StatusCode::BAD_REQUEST,
+            Self::Unsound(_) | Self::UploadBroken | Self::DnsUnreadable(_) => StatusCode::BAD_REQUEST,
+            Self::DnsTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DnsKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HostUnknown | Self::PathUnknown | Self::FileMissing => StatusCode::NOT_FOUND,
-            Self::MethodRefused | Self::FilesAreRead => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodRefused | Self::FilesAreRead | Self::DnsMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
             Self::ProtocolRefused => StatusCode::NOT_IMPLEMENTED,
             Self::Circle => StatusCode::LOOP_DETECTED,
@@ -81,7 +93,10 @@ impl Failure {
     /// What is wrong, for whoever sees the page. Nothing in it tells what is inside.
     pub(super) fn what(&self) -> &str {
         match self {
-            Self::Unsound(what) => what,
+            Self::Unsound(what) | Self::DnsUnreadable(what) => what,
+            Self::DnsTooLong => "A DNS message has at most 65535 octets.",
+            Self::DnsKind => "A DNS query is sent with the content type application/dns-message.",
+            Self::DnsMethod => "DNS is asked here by GET or POST.",
             Self::Misdirected => "This connection was made for another site. Opening the page again makes a new one.",
             Self::HostUnknown => "No site of this name is served here.",
             Self::PathUnknown => "This site has no page at this address.",
@@ -111,6 +126,9 @@ impl Failure {
         match self {
             Self::Unsound(_) | Self::ExpectationUnknown | Self::UploadSlow | Self::UploadBroken => {
                 "Correct the program that sent the request, or whatever stands between it and this server."
+            }
+            Self::DnsUnreadable(_) | Self::DnsTooLong | Self::DnsKind | Self::DnsMethod => {
+                "This is DNS over HTTPS (RFC 8484): ask with a client for it, such as \"kdig +https\"."
             }
             Self::Misdirected => "If it happens again, look whether the name that TLS is told is the one in Host.",
             Self::HostUnknown => {
@@ -156,6 +174,39 @@ impl Failure {
             return Some(reason);
         }
         None
+    }
+
+    /// What it is counted as, if it is inside.
+    pub(super) fn counted(&self) -> AppFailure {
+        match self {
+            Self::AppNameUnknown => AppFailure::Unresolved,
+            Self::AppRefused => AppFailure::Refused,
+            Self::AppUnreachable(_) => AppFailure::Unreachable,
+            Self::AppConnectSlow => AppFailure::ConnectTimeout,
+            Self::AppTls(_) => AppFailure::Tls,
+            Self::AppClosed => AppFailure::Closed,
+            Self::AppGarbled => AppFailure::Garbled,
+            Self::AppSlow => AppFailure::Timeout,
+            Self::Drained => AppFailure::Drained,
+            Self::Unsound(_)
+            | Self::Misdirected
+            | Self::HostUnknown
+            | Self::PathUnknown
+            | Self::FileMissing
+            | Self::FileUnreadable(_)
+            | Self::MethodRefused
+            | Self::FilesAreRead
+            | Self::ExpectationUnknown
+            | Self::ProtocolRefused
+            | Self::Circle
+            | Self::DnsUnreadable(_)
+            | Self::DnsTooLong
+            | Self::DnsKind
+            | Self::DnsMethod
+            | Self::UploadSlow
+            | Self::UploadBroken
+            | Self::Panic => AppFailure::Inside,
+        }
     }
 
     /// Whether it is the app's or ours rather than the client's.

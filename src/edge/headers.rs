@@ -27,7 +27,8 @@ pub(super) fn strip_request(headers: &mut HeaderMap, trusted: bool, mark: &str) 
         headers.get_all(TE).iter().any(|value| names(value).any(|name| name.eq_ignore_ascii_case("trailers")));
     strip_named(headers)?;
     strip_connection(headers);
-    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name, trusted)).cloned().collect();
+    let unwanted: Vec<HeaderName> =
+        headers.keys().filter(|name| is_unwanted(name.as_str(), trusted)).cloned().collect();
     for name in unwanted {
         headers.remove(name);
     }
@@ -79,9 +80,8 @@ pub(super) fn names(value: &HeaderValue) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Whether an app must not see this field from a client.
-fn is_unwanted(name: &HeaderName, trusted: bool) -> bool {
-    let name = name.as_str();
+/// Whether an app must not see this field from a client. The name is in lower case.
+pub(super) fn is_unwanted(name: &str, trusted: bool) -> bool {
     if name.contains('_') {
         // In this spelling nobody but a trickster sends them.
         let plain = name.replace('_', "-");
@@ -137,7 +137,8 @@ pub(super) fn clean_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
         for name in [HOST, CONTENT_LENGTH, TRAILER, EXPECT] {
             trailers.remove(name);
         }
-        let unwanted: Vec<HeaderName> = trailers.keys().filter(|name| is_unwanted(name, false)).cloned().collect();
+        let unwanted: Vec<HeaderName> =
+            trailers.keys().filter(|name| is_unwanted(name.as_str(), false)).cloned().collect();
         for name in unwanted {
             trailers.remove(name);
         }

@@ -12,6 +12,8 @@ mod answer;
 mod census;
 mod client;
 mod connection;
+mod direct;
+mod dns;
 mod exchange;
 mod failure;
 mod files;
@@ -33,6 +35,7 @@ mod tls;
 mod tunnel;
 mod upgrade;
 mod upstream;
+pub mod visit;
 mod watch;
 mod worker;
 
@@ -49,6 +52,7 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch::Sender;
 
 use census::Census;
+pub use dns::{DnsAnswer, DnsOverHttps};
 use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
@@ -72,6 +76,8 @@ pub struct Sources {
     pub challenge_certificate: Arc<ChallengeCertificate>,
     /// The keys of session tickets to begin with; see [`Handle::put_ticket_keys`].
     pub ticket_keys: TicketKeys,
+    /// DNS over HTTPS, if it is served.
+    pub dns: Option<DnsOverHttps>,
 }
 
 /// Starts to serve on bound sockets. The settings have to be sound ([`Settings::check`]).
@@ -85,13 +91,13 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         http,
         https,
         tls: Arc::clone(&shared.tls),
-        stats: (0..count).map(|_| Arc::default()).collect(),
+        meter: Meter((0..count).map(|_| Arc::default()).collect()),
         stop: Sender::new(None),
         threads: Vec::with_capacity(count),
     };
     let (ready, started) = sync_channel(count);
     for (number, ears) in ears.into_iter().enumerate() {
-        let (shared, counted) = (shared.clone(), Arc::clone(&handle.stats[number]));
+        let (shared, counted) = (shared.clone(), Arc::clone(&handle.meter.0[number]));
         let (ready, stop) = (ready.clone(), handle.stop.subscribe());
         let work = move || worker::serve(shared, counted, ears, stop, &ready);
         handle.threads.push(thread::Builder::new().name(format!("edge {number}")).spawn(work).map_err(prepare)?);
@@ -102,9 +108,10 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
 }
 
 fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Result<Shared, StartFault> {
-    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys } = sources;
-    let tls = Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys)
-        .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
+    let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys, dns } = sources;
+    let tls =
+        Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys, settings.default_server_name.clone())
+            .map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let log = AccessLog::open(settings.access_log.clone()).map_err(StartFault::Log)?;
     let random = getrandom::u32().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     let mark = format!("freehold-{random:08x}");
@@ -121,6 +128,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         census: Arc::new(Census::new(&settings.clients)),
         log: Arc::new(log),
         https_port,
+        dns,
     })
 }
 
@@ -137,12 +145,28 @@ fn deal(sockets: Sockets, count: usize) -> io::Result<Vec<Vec<Ear>>> {
     Ok(ears)
 }
 
+/// Where to read what an edge counts, now and after its end.
+#[derive(Clone, Default)]
+pub struct Meter(Arc<[Arc<ThreadStats>]>);
+
+impl Meter {
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        stats::sum(&self.0)
+    }
+
+    /// What was counted so far for each route, by [`crate::route::Route::id`].
+    pub fn routes(&self) -> HashMap<Box<str>, RouteTotals> {
+        stats::sum_routes(&self.0)
+    }
+}
+
 /// An edge that runs. Dropping it stops it at once.
 pub struct Handle {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     tls: Arc<Tls>,
-    stats: Vec<Arc<ThreadStats>>,
+    meter: Meter,
     stop: Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -160,12 +184,17 @@ impl Handle {
 
     /// What it has counted so far.
     pub fn stats(&self) -> Totals {
-        stats::sum(&self.stats)
+        self.meter.totals()
     }
 
     /// What it has counted so far for each route, by [`crate::route::Route::id`].
     pub fn route_stats(&self) -> HashMap<Box<str>, RouteTotals> {
-        stats::sum_routes(&self.stats)
+        self.meter.routes()
+    }
+
+    /// Where to read what it counts.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Other keys for session tickets, from now on ([`TicketKeys::renewed`]).

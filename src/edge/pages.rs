@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::answer::Answer;
+use super::dns::METHODS;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::quiet::Quiet;
@@ -35,7 +36,11 @@ pub(super) enum Form {
 impl Form {
     /// The form that `Accept` asks for: what it names, HTML before JSON; text for who names neither.
     pub(super) fn of(accept: Option<&HeaderValue>) -> Self {
-        let text = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Self::of_text(accept.and_then(|value| value.to_str().ok()).unwrap_or_default())
+    }
+
+    /// The same, of the value of `Accept` as text.
+    pub(super) fn of_text(text: &str) -> Self {
         let accepts = |kind: &str| text.contains(kind);
         if accepts("text/html") || accepts("application/xhtml") {
             Self::Html
@@ -72,11 +77,15 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
         Failure::MethodRefused => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
+        Failure::DnsMethod => drop(headers.insert(METHODS.0, METHODS.1)),
         // What is left of the body would be taken for the next request by a reader who lost count.
         Failure::UploadSlow | Failure::UploadBroken | Failure::Unsound(_) if !exchange.client.speaks_http2() => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Failure::UploadSlow
+        Failure::DnsUnreadable(_)
+        | Failure::DnsTooLong
+        | Failure::DnsKind
+        | Failure::UploadSlow
         | Failure::UploadBroken
         | Failure::Unsound(_)
         | Failure::Misdirected
@@ -105,7 +114,7 @@ fn note(failure: &Failure, exchange: &Exchange) {
     if !failure.is_inside() {
         return;
     }
-    exchange.app_failed();
+    exchange.app_failed(failure.counted());
     if let Some(kept_back) = Quiet::speak() {
         let id = format!("{:016x}", exchange.id());
         let (what, cure, reason) = (failure.what(), failure.cure(), failure.secret().unwrap_or_default());

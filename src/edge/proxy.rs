@@ -24,11 +24,11 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{files, forward, headers, redirect, upgrade};
+use super::{dns, files, forward, headers, redirect, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
-const CHALLENGES: &str = "/.well-known/acme-challenge/";
+pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// Answers a request.
 pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Result<Response<Body>, Infallible> {
@@ -71,6 +71,12 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         && let Some(answer) = challenge(&request, asked.host(), exchange)
     {
         return Ok(answer);
+    }
+    if (origin.secure || client.secure.is_some())
+        && let Some(queries) = &client.worker.queries
+        && queries.are_at(asked.host(), request.uri().path())
+    {
+        return dns::answer(request, queries, origin.address, exchange).await;
     }
     let (route, rest) = match find(&request, &asked, origin, exchange)? {
         Found::Route(route, rest) => (route, rest),

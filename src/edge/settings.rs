@@ -11,6 +11,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
+use crate::route::Host;
+
 /// The port of HTTP.
 pub const HTTP_PORT: u16 = 80;
 /// The port of HTTPS.
@@ -32,6 +34,9 @@ pub struct Settings {
     /// Networks of proxies whose word about the client (`X-Forwarded-For` and its like) is believed, such as
     /// `"192.0.2.0/24"`. Default: `[]`.
     pub trusted_proxies: Vec<IpNet>,
+    /// The host whose certificate is shown to clients that name none in their handshake (RFC 6066, section 3), such as
+    /// checks by address. Default: none, and they are turned away.
+    pub default_server_name: Option<String>,
     /// How many clients, and how patiently they are waited for.
     pub clients: Clients,
     /// How patiently apps are waited for.
@@ -127,6 +132,7 @@ impl Default for Settings {
             addresses: Vec::new(),
             workers: 0,
             trusted_proxies: Vec::new(),
+            default_server_name: None,
             clients: Clients::default(),
             apps: Apps::default(),
             access_log: AccessLog::default(),
@@ -186,6 +192,14 @@ impl Settings {
         within("clients.streams_max", self.clients.streams_max, 1..=10_000);
         within("apps.kept_max", self.apps.kept_max, 0..=10_000);
         within("access_log.one_of", self.access_log.one_of, 1..=1_000_000);
+        if let Some(name) = &self.default_server_name {
+            match Host::parse(name) {
+                Ok(host) if host.as_str() == name && !host.is_wildcard() => (),
+                _ => faults.push(format!(
+                    "edge.default_server_name is {name:?}; write one host name in lower case, such as \"app.example.com\""
+                )),
+            }
+        }
         self.check_times(&mut faults);
         check_listen("listen_http", &self.listen_http, HTTP_PORT, &mut faults);
         check_listen("listen_https", &self.listen_https, HTTPS_PORT, &mut faults);

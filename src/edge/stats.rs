@@ -26,6 +26,67 @@ pub const TIMES: Scale<TIME_STEPS> = Scale([
     u64::MAX,
 ]);
 
+/// Why an app did not answer soundly, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppFailure {
+    /// Its name cannot be resolved.
+    Unresolved,
+    /// Nobody listens at its address.
+    Refused,
+    /// The network does not lead there.
+    Unreachable,
+    /// It took no connection in time.
+    ConnectTimeout,
+    /// Its TLS is no good.
+    Tls,
+    /// It closed the connection without an answer.
+    Closed,
+    /// What it answered is no HTTP.
+    Garbled,
+    /// It did not answer, or not go on, in time.
+    Timeout,
+    /// It broke off its answer.
+    BrokenOff,
+    /// All apps of the route are drained.
+    Drained,
+    /// It was none of the app's: a file that cannot be read, a request that came back, a panic.
+    Inside,
+}
+
+impl AppFailure {
+    /// All of them, in the order in which they are counted.
+    pub const ALL: [Self; 11] = [
+        Self::Unresolved,
+        Self::Refused,
+        Self::Unreachable,
+        Self::ConnectTimeout,
+        Self::Tls,
+        Self::Closed,
+        Self::Garbled,
+        Self::Timeout,
+        Self::BrokenOff,
+        Self::Drained,
+        Self::Inside,
+    ];
+
+    /// What metrics call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unresolved => "unresolved",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Tls => "tls",
+            Self::Closed => "closed",
+            Self::Garbled => "garbled",
+            Self::Timeout => "timeout",
+            Self::BrokenOff => "broken_off",
+            Self::Drained => "drained",
+            Self::Inside => "inside",
+        }
+    }
+}
+
 /// Routes that one thread counts apart; requests of further ones are only in the totals.
 const ROUTES_MAX: usize = 100_000;
 
@@ -37,6 +98,10 @@ macro_rules! counters {
         pub struct $set {
             /// Answers by the first digit of their status; those without one are under 0.
             pub answers: [Counter; 6],
+            /// Those of them that went over HTTP/2, likewise.
+            pub http2_answers: [Counter; 6],
+            /// Requests that an app did not answer soundly, in the order of [`AppFailure::ALL`].
+            pub failures: [Counter; AppFailure::ALL.len()],
             /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
             pub times: Histogram<TIME_STEPS>,
             $(#[doc = $what] pub $name: Counter,)*
@@ -47,6 +112,10 @@ macro_rules! counters {
         pub struct $total {
             /// Answers by the first digit of their status; those without one are under 0.
             pub answers: [u64; 6],
+            /// Those of them that went over HTTP/2, likewise.
+            pub http2_answers: [u64; 6],
+            /// Requests that an app did not answer soundly, in the order of [`AppFailure::ALL`].
+            pub failures: [u64; AppFailure::ALL.len()],
             /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
             pub times: Distribution<TIME_STEPS>,
             $(#[doc = $what] pub $name: u64,)*
@@ -55,9 +124,9 @@ macro_rules! counters {
         impl $total {
             /// Adds what one thread has counted.
             pub fn add(&mut self, stats: &$set) {
-                for (total, counter) in self.answers.iter_mut().zip(&stats.answers) {
-                    *total += counter.read();
-                }
+                let totals = self.answers.iter_mut().chain(&mut self.http2_answers).chain(&mut self.failures);
+                let counters = stats.answers.iter().chain(&stats.http2_answers).chain(&stats.failures);
+                totals.zip(counters).for_each(|(total, counter)| *total += counter.read());
                 self.times.add(&stats.times.read());
                 $(self.$name += stats.$name.read();)*
             }
@@ -66,13 +135,25 @@ macro_rules! counters {
             pub fn requests(&self) -> u64 {
                 self.answers.iter().sum()
             }
+
+            /// Requests that an app did not answer soundly, for whatever reason.
+            pub fn app_failures(&self) -> u64 {
+                self.failures.iter().sum()
+            }
         }
 
         impl $set {
             /// Counts an answer.
-            pub(super) fn answer(&self, status: u16, took: Duration) {
-                self.answers[usize::from(status / 100).min(5)].add(1);
+            pub(super) fn answer(&self, status: u16, http2: bool, took: Duration) {
+                let class = usize::from(status / 100).min(5);
+                self.answers[class].add(1);
+                self.http2_answers[class].add(http2.into());
                 self.times.record(&TIMES, took.as_micros() as u64, 1);
+            }
+
+            /// Counts a request that an app did not answer soundly.
+            pub(super) fn fail(&self, failure: AppFailure) {
+                self.failures[failure as usize].add(1);
             }
         }
     };
@@ -91,6 +172,11 @@ counters! {
         handshakes "TLS handshakes that succeeded.";
         resumed "Those of them that resumed an earlier session.";
         handshakes_failed "TLS handshakes that failed, for whatever reason but an unknown name.";
+        handshakes_garbled "Those of them in which the client spoke no TLS.";
+        handshakes_unmatched "Those of them in which the client knows no version or cipher of ours.";
+        handshakes_rejected "Those of them that the client broke off with an alert: it does not take the certificate.";
+        handshakes_left "Those of them whose client left.";
+        handshakes_slow "Those of them whose client was too slow.";
         names_unknown "TLS handshakes for names without a certificate, or without a name.";
         http2 "Connections that spoke HTTP/2.";
         timed_out "Connections and requests cut because the client was idle or slow for too long.";
@@ -100,7 +186,6 @@ counters! {
         retried "Requests sent to an app a second time, on a new connection.";
         reused "Requests sent to an app on a connection that was there.";
         connected "Connections to apps.";
-        app_failures "Requests that an app did not answer soundly.";
         upgrades "Connections turned over to WebSocket or another protocol.";
         aborted "Requests whose client left before the answer was complete.";
         panics "Requests that ended in a panic: a bug, please report it.";
@@ -115,7 +200,6 @@ counters! {
     RouteTotals {
         received "Octets of request bodies.";
         sent "Octets of answers, heads not counted.";
-        app_failures "Requests that an app did not answer soundly.";
         upgrades "Connections turned over to WebSocket or another protocol.";
     }
 }
@@ -184,19 +268,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_failure_has_its_place_and_word() {
+        let stats = RouteStats::default();
+        for (times, failure) in AppFailure::ALL.into_iter().enumerate() {
+            (0..=times).for_each(|_| stats.fail(failure));
+        }
+        let mut totals = RouteTotals::default();
+        totals.add(&stats);
+        assert!(totals.failures.iter().enumerate().all(|(place, count)| *count == place as u64 + 1), "{totals:?}");
+        let words: std::collections::BTreeSet<_> = AppFailure::ALL.map(AppFailure::word).into();
+        assert_eq!((words.len(), totals.app_failures()), (AppFailure::ALL.len(), 66));
+    }
+
+    #[test]
     fn threads_and_routes_are_added_up() {
         let threads = [Arc::new(ThreadStats::default()), Arc::new(ThreadStats::default())];
-        threads[0].all.answer(200, Duration::from_micros(500));
-        threads[1].all.answer(503, Duration::from_secs(60));
-        threads[1].all.answer(0, Duration::from_micros(501));
+        threads[0].all.answer(200, true, Duration::from_micros(500));
+        threads[1].all.answer(503, false, Duration::from_secs(60));
+        threads[1].all.answer(0, false, Duration::from_micros(501));
         for thread in &threads {
             let route = thread.route("a.example/").unwrap();
-            route.answer(200, Duration::ZERO);
+            route.answer(200, false, Duration::ZERO);
             route.sent.add(7);
             assert!(Arc::ptr_eq(&route, &thread.route("a.example/").unwrap()));
         }
         let totals = sum(&threads);
         assert_eq!((totals.answers, totals.requests()), ([1, 0, 1, 0, 0, 1], 3));
+        assert_eq!(totals.http2_answers, [0, 0, 1, 0, 0, 0]);
         assert_eq!((totals.times.counts[0], totals.times.counts[1], totals.times.counts[TIME_STEPS - 1]), (1, 1, 1));
         let routes = sum_routes(&threads);
         assert_eq!((routes["a.example/"].requests(), routes["a.example/"].sent), (2, 14));

@@ -1,15 +1,13 @@
 //! A client's connection as octets: plain or TLS, watched by the strict gate and by the clock.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -19,9 +17,6 @@ use super::tls::TlsStream;
 
 /// What no parser takes for the start of anything: hyper answers it with 400.
 const NONSENSE: &[u8] = b"\0";
-
-/// Octets that wake a connection: most requests are shorter.
-const FIRST_SIZE: usize = 2_048;
 
 /// Octets that are heard of a client after the last answer, and for how long.
 const LINGER_SIZE_MAX: u64 = 1 << 20;
@@ -92,6 +87,8 @@ pub(super) struct Guarded {
     gate: Option<Gate>,
     /// What was read before and has been looked at already.
     read: Bytes,
+    /// Whether what comes behind it is framed in a way that nobody is to follow.
+    broken: bool,
     /// Whether the client has said that it is done.
     ended: bool,
 }
@@ -99,7 +96,7 @@ pub(super) struct Guarded {
 impl Guarded {
     pub(super) fn new(stream: Stream, client: Rc<Client>) -> Self {
         let gate = (!client.speaks_http2()).then(Gate::default);
-        Self { stream, client, gate, read: Bytes::new(), ended: false }
+        Self { stream, client, gate, read: Bytes::new(), broken: false, ended: false }
     }
 
     /// The same with octets in front that have been looked at already.
@@ -109,28 +106,37 @@ impl Guarded {
         Self { read, ..self }
     }
 
+    /// The stream, for those who look at its octets themselves.
+    pub(super) fn bare(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// Puts octets in front that nobody has looked at yet.
+    pub(super) fn put_back(&mut self, mut octets: BytesMut) {
+        if let Some(gate) = &mut self.gate
+            && let Err(Offence { passed, in_head }) = gate.look(&octets)
+        {
+            self.client.misbehaved();
+            octets.truncate(passed);
+            if in_head {
+                octets.extend_from_slice(NONSENSE);
+                self.gate = None;
+            } else {
+                self.broken = true;
+            }
+        }
+        self.read = octets.freeze();
+    }
+
     /// Whether there are octets that hyper has not had.
     pub(super) fn has_read(&self) -> bool {
         !self.read.is_empty()
     }
 
-    /// Waits for octets and keeps them for hyper; false if none will come.
-    pub(super) async fn fetch(&mut self) -> bool {
-        poll_fn(|context| {
-            let mut octets = [MaybeUninit::uninit(); FIRST_SIZE];
-            let mut buffer = ReadBuf::uninit(&mut octets);
-            ready!(Pin::new(&mut *self).poll_read(context, &mut buffer))?;
-            self.read = Bytes::copy_from_slice(buffer.filled());
-            Poll::Ready(io::Result::Ok(!buffer.filled().is_empty()))
-        })
-        .await
-        .unwrap_or(false)
-    }
-
     /// Hears the client out for a moment after the last answer: a close with octets unread would be a reset, and a
     /// reset can take the answer with it (RFC 9112, section 9.6).
     pub(super) async fn linger(mut self) {
-        if self.ended {
+        if self.ended || self.stream.shutdown().await.is_err() {
             return;
         }
         let mut rest = (&mut self.stream).take(LINGER_SIZE_MAX);
@@ -147,13 +153,17 @@ impl Guarded {
         let Err(Offence { passed, in_head }) = gate.look(&buffer.filled()[before..]) else { return Ok(()) };
         self.client.misbehaved();
         if !in_head {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the body of the request is not framed soundly"));
+            return Err(unsound());
         }
         buffer.set_filled(before + passed);
         buffer.put_slice(NONSENSE); // there is room: the line that offends was longer
         self.gate = None;
         Ok(())
     }
+}
+
+fn unsound() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the body of the request is not framed soundly")
 }
 
 impl AsyncRead for Guarded {
@@ -163,6 +173,9 @@ impl AsyncRead for Guarded {
             let part = this.read.split_to(this.read.len().min(buffer.remaining()));
             buffer.put_slice(&part);
             return Poll::Ready(Ok(()));
+        }
+        if this.broken {
+            return Poll::Ready(Err(unsound()));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;

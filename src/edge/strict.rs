@@ -85,6 +85,24 @@ impl Gate {
         Ok(())
     }
 
+    /// Octets of the body behind a head that stands alone; none if it is in doubt, or says by anything but a length how
+    /// much there is.
+    pub(super) fn length_of(head: &[u8]) -> Option<u64> {
+        let mut gate = Self::default();
+        gate.look(head).ok()?;
+        match gate.place {
+            Place::Start(0) => Some(0),
+            Place::Body(length) => Some(length),
+            Place::Start(_)
+            | Place::Head
+            | Place::ChunkLine
+            | Place::Chunk(_)
+            | Place::ChunkEnd
+            | Place::Trailers
+            | Place::Beyond => None,
+        }
+    }
+
     fn skip(&mut self, left: u64, rest: &[u8], still: impl Fn(u64) -> Place, then: Place) -> usize {
         let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
         let left = left - skipped as u64;

@@ -24,12 +24,14 @@ use super::ChallengeAnswer;
 use super::census::Census;
 use super::client::{Client, Place};
 use super::connection;
+use super::direct::Date;
+use super::dns::{DnsOverHttps, Queries};
 use super::log::{AccessLog, Lines};
 use super::random::Random;
 use super::settings::Settings;
 use super::stats::{RouteStats, Stats, ThreadStats};
 use super::stream::Stream;
-use super::tls::{Outcome, Tls};
+use super::tls::{Mishap, Outcome, Tls};
 use super::upstream::Apps;
 use super::watch::{TICK, Tick, Watch};
 use crate::store::Snapshot;
@@ -61,6 +63,8 @@ pub(super) struct Shared {
     pub(super) mark: Arc<str>,
     /// What it puts into `Via` for requests over HTTP/1.1 and over HTTP/2.
     pub(super) via: [HeaderValue; 2],
+    /// DNS over HTTPS, if it is served.
+    pub(super) dns: Option<DnsOverHttps>,
 }
 
 /// A listener of one thread.
@@ -81,7 +85,9 @@ pub(super) struct Worker {
     /// Those of `counted` that this thread has met.
     routes: RefCell<HashMap<Box<str>, Arc<RouteStats>>>,
     pub(super) random: Random,
+    pub(super) queries: Option<Queries>,
     pub(super) log: Lines,
+    pub(super) date: Date,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -123,6 +129,7 @@ impl Worker {
         let apps = Apps::new(shared.settings.apps.clone()).map_err(io::Error::other)?;
         let random = Random::new()?;
         let log = Lines::new(Arc::clone(&shared.log));
+        let queries = shared.dns.clone().map(Queries::new);
         Ok(Self {
             shared,
             watch: Watch::default(),
@@ -130,7 +137,9 @@ impl Worker {
             counted,
             routes: RefCell::default(),
             random,
+            queries,
             log,
+            date: Date::default(),
             stopping: Cell::new(false),
         })
     }
@@ -200,9 +209,19 @@ impl Worker {
             }
             Ok(Outcome::Proven) => stats.handshakes.add(1),
             Ok(Outcome::NameUnknown) => stats.names_unknown.add(1),
-            Ok(Outcome::Failed) => stats.handshakes_failed.add(1),
+            Ok(Outcome::Failed(mishap)) => {
+                stats.handshakes_failed.add(1);
+                match mishap {
+                    Mishap::Garbled => stats.handshakes_garbled.add(1),
+                    Mishap::Unmatched => stats.handshakes_unmatched.add(1),
+                    Mishap::Rejected => stats.handshakes_rejected.add(1),
+                    Mishap::Left => stats.handshakes_left.add(1),
+                    Mishap::Other => (),
+                }
+            }
             Err(_) => {
                 stats.handshakes_failed.add(1);
+                stats.handshakes_slow.add(1);
                 stats.timed_out.add(1);
             }
         }

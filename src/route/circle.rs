@@ -21,29 +21,37 @@ pub struct Ourselves {
     pub admin: Vec<SocketAddr>,
     /// The socket of the admin API.
     pub admin_socket: Option<PathBuf>,
+    /// The listeners of DNS, encrypted or not.
+    pub dns: Vec<SocketAddr>,
     /// The addresses of this machine and those it is known by outside; loopback need not be among them.
     pub addresses: Vec<IpAddr>,
 }
 
+/// The addresses of a name that are known without asking anybody.
+pub type Known<'k> = dyn Fn(&str) -> Vec<IpAddr> + 'k;
+
 /// Why a route may not lead where it does; `routes` are those there are beside it.
-pub fn check(route: &Route, routes: &Routes, ourselves: &Ourselves) -> Result<(), Fault> {
+pub fn check(route: &Route, routes: &Routes, ourselves: &Ourselves, known: &Known<'_>) -> Result<(), Fault> {
     match route.target() {
-        Target::Apps(apps) => apps.iter().try_for_each(|app| check_app(app, routes, ourselves)),
+        Target::Apps(apps) => apps.iter().try_for_each(|app| check_app(app, routes, ourselves, known)),
         Target::Redirect(_) => check_redirects(route, routes),
         Target::Folder(_) => Ok(()),
     }
 }
 
-fn check_app(app: &App, routes: &Routes, ourselves: &Ourselves) -> Result<(), Fault> {
+fn check_app(app: &App, routes: &Routes, ourselves: &Ourselves, known: &Known<'_>) -> Result<(), Fault> {
     let admin =
         || Err(Fault::new(format!("{app} is the admin API of Freehold"), "it is not for the internet; name the app"));
     let edge =
         || Err(Fault::new(format!("{app} leads back to Freehold itself"), "name the address of the app behind it"));
+    let dns = || Err(Fault::new(format!("{app} is where Freehold answers DNS"), "name the address of the app"));
+    let has = |listeners: &[SocketAddr], server: &Server, port| ourselves.has(listeners, server, port, known);
     match &app.address {
         Address::Unix(path) if ourselves.admin_socket.as_deref() == Some(path) => admin(),
         Address::Unix(_) => Ok(()),
-        Address::Tcp { server, port } if ourselves.has(&ourselves.admin, server, *port) => admin(),
-        Address::Tcp { server, port } if ourselves.has(&ourselves.edge, server, *port) => edge(),
+        Address::Tcp { server, port } if has(&ourselves.admin, server, *port) => admin(),
+        Address::Tcp { server, port } if has(&ourselves.edge, server, *port) => edge(),
+        Address::Tcp { server, port } if has(&ourselves.dns, server, *port) => dns(),
         Address::Tcp { server: Server::Name(name), port }
             if routes.knows(name) && ourselves.edge.iter().any(|listener| listener.port() == *port) =>
         {
@@ -54,7 +62,7 @@ fn check_app(app: &App, routes: &Routes, ourselves: &Ourselves) -> Result<(), Fa
 }
 
 impl Ourselves {
-    fn has(&self, listeners: &[SocketAddr], server: &Server, port: u16) -> bool {
+    fn has(&self, listeners: &[SocketAddr], server: &Server, port: u16, known: &Known<'_>) -> bool {
         let is = |address: IpAddr| {
             let mine = address.is_loopback() || self.addresses.contains(&address);
             listeners.iter().any(|listener| {
@@ -66,7 +74,7 @@ impl Ourselves {
             Server::Name(name) if &**name == "localhost" => {
                 is(IpAddr::from([127, 0, 0, 1])) || is(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]))
             }
-            Server::Name(_) => false,
+            Server::Name(name) => known(name).into_iter().any(is),
         }
     }
 }
@@ -125,10 +133,16 @@ mod tests {
             edge: ["0.0.0.0:443", "[::]:443", "127.0.0.5:80"].map(|address| address.parse().unwrap()).into(),
             admin: vec!["127.0.0.1:8053".parse().unwrap()],
             admin_socket: Some("/run/freehold/admin.socket".into()),
+            dns: vec!["0.0.0.0:53".parse().unwrap()],
             addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
         };
         let routes = others.iter().cloned().map(std::sync::Arc::new).collect();
-        check(route, &routes, &ourselves).map_or_else(|fault| fault.message, |()| "fine".into())
+        let known = |name: &str| match name {
+            "inside.example" => vec!["192.0.2.1".parse().unwrap()],
+            "app.example" => vec!["192.0.2.9".parse().unwrap()],
+            _ => Vec::new(),
+        };
+        check(route, &routes, &ourselves, &known).map_or_else(|fault| fault.message, |()| "fine".into())
     }
 
     #[test]
@@ -143,6 +157,9 @@ mod tests {
             ("http://127.0.0.6", "fine"),
             ("https://localhost", "https://localhost leads back to Freehold itself"),
             ("http://127.0.0.1:8053", "http://127.0.0.1:8053 is the admin API of Freehold"),
+            ("http://127.0.0.1:53", "http://127.0.0.1:53 is where Freehold answers DNS"),
+            ("https://inside.example", "https://inside.example leads back to Freehold itself"),
+            ("https://app.example", "fine"),
             ("http://localhost:8053", "http://localhost:8053 is the admin API of Freehold"),
             ("unix:/run/freehold/admin.socket", "unix:/run/freehold/admin.socket is the admin API of Freehold"),
             ("unix:/run/app.socket", "fine"),

@@ -10,16 +10,20 @@ mod app;
 pub mod circle;
 mod fault;
 mod host;
+mod options;
 mod path;
 mod table;
 mod target;
 mod url;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use app::{Address, App, Protocol};
 pub use fault::Fault;
 pub use host::Host;
+pub use options::{OptionFault, Options};
 pub use path::{PathPrefix, is_plain};
 pub use table::{Match, Routes};
 pub use target::{Folder, Redirect, Target};
@@ -33,6 +37,7 @@ pub struct Route {
     path: PathPrefix,
     target: Target,
     plain_http: bool,
+    options: Arc<Options>,
     id: Box<str>,
 }
 
@@ -51,6 +56,8 @@ struct Written {
     folder: Option<Folder>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     plain_http: bool,
+    #[serde(default, skip_serializing_if = "Options::is_empty")]
+    options: Options,
 }
 
 fn root() -> String {
@@ -62,12 +69,22 @@ impl Route {
     pub fn new(host: Host, path: PathPrefix, target: Target) -> Result<Self, Fault> {
         target.check()?;
         let id = format!("{host}{path}").into();
-        Ok(Self { host, path, target, plain_http: false, id })
+        Ok(Self { host, path, target, plain_http: false, options: Arc::default(), id })
     }
 
     /// The same route, open or closed to plain HTTP.
     pub fn with_plain_http(self, plain_http: bool) -> Self {
         Self { plain_http, ..self }
+    }
+
+    /// The same route with other options; they have to be sound ([`Options::check`]).
+    pub fn with_options(self, options: Options) -> Self {
+        Self { options: Arc::new(options), ..self }
+    }
+
+    /// How its requests are treated.
+    pub fn options(&self) -> &Arc<Options> {
+        &self.options
     }
 
     /// The host it is for.
@@ -101,22 +118,26 @@ impl TryFrom<Written> for Route {
     type Error = Fault;
 
     fn try_from(written: Written) -> Result<Self, Fault> {
-        let Written { host, path, apps, redirect, folder, plain_http } = written;
+        let Written { host, path, apps, redirect, folder, plain_http, options } = written;
         let mut targets =
             [apps.map(Target::Apps), redirect.map(Target::Redirect), folder.map(Target::Folder)].into_iter().flatten();
         let (Some(target), None) = (targets.next(), targets.next()) else {
             let message = format!("the route of {host:?} needs one target");
             return Err(Fault::new(message, "give it either \"apps\" or \"redirect\" or \"folder\""));
         };
-        Ok(Self::new(Host::parse(&host)?, PathPrefix::parse(&path)?, target)?.with_plain_http(plain_http))
+        if let Some(OptionFault { field, fault }) = options.check().into_iter().next() {
+            return Err(Fault { message: format!("options{field}: {}", fault.message), ..fault });
+        }
+        let route = Self::new(Host::parse(&host)?, PathPrefix::parse(&path)?, target)?;
+        Ok(route.with_plain_http(plain_http).with_options(options))
     }
 }
 
 impl From<Route> for Written {
     fn from(route: Route) -> Self {
         let (host, path) = (route.host.as_str().into(), written_path(&route.path));
-        let plain_http = route.plain_http;
-        let mut written = Self { host, path, apps: None, redirect: None, folder: None, plain_http };
+        let (plain_http, options) = (route.plain_http, Options::clone(&route.options));
+        let mut written = Self { host, path, apps: None, redirect: None, folder: None, plain_http, options };
         match route.target {
             Target::Apps(apps) => written.apps = Some(apps),
             Target::Redirect(redirect) => written.redirect = Some(redirect),

@@ -105,6 +105,21 @@ impl Routes {
         if host.is_wildcard() { &self.wildcard } else { &self.exact }
     }
 
+    /// As [`Routes::iter`], from the route with this id on, or from where it would stand.
+    pub fn iter_from<'r>(&'r self, id: &str) -> impl Iterator<Item = &'r Arc<Route>> + use<'r> {
+        let (host, path) = id.split_at(id.find('/').unwrap_or(id.len()));
+        let (exact, wildcard) = match host.strip_prefix("*.") {
+            Some(base) => (None, self.wildcard.range(Box::from(base)..)),
+            None => (Some(self.exact.range(Box::from(host)..)), self.wildcard.range(Box::<str>::default()..)),
+        };
+        let (host, place) = (host.to_owned(), (std::cmp::Reverse(path.len()), id.to_owned()));
+        let before = move |route: &&'r Arc<Route>| {
+            let own = (std::cmp::Reverse(route.path().as_str().len()), route.id());
+            route.host().as_str() == host && own < (place.0, place.1.as_str())
+        };
+        exact.into_iter().flatten().chain(wildcard).flat_map(|(_, site)| site.iter()).skip_while(before)
+    }
+
     /// All routes: names in order, then wildcards; longer paths of a host first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.exact.values().chain(self.wildcard.values()).flat_map(|site| site.iter())

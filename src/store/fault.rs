@@ -176,6 +176,8 @@ pub enum Refused {
         /// The route.
         route: String,
     },
+    /// A route would lead back to this server.
+    LeadsBack(crate::route::Fault),
     /// The zone was changed while the change was being prepared.
     Overtaken,
     /// The store is closing.
@@ -225,8 +227,9 @@ impl fmt::Display for Refused {
             Self::Owned { name, kind, route } => write!(
                 f,
                 "the addresses of {} belong to the route {route}, so there can be no {kind} by hand: \
-                 delete the route with `freehold route delete {route}`, or choose another name",
-                bare(name)
+                 delete the route with `freehold route delete {}`, or choose another name",
+                bare(name),
+                shell(route)
             ),
             Self::Taken { name, kind, route } => write!(
                 f,
@@ -234,10 +237,16 @@ impl fmt::Display for Refused {
                  delete them with `freehold record delete`, or choose another name for the route",
                 bare(name)
             ),
+            Self::LeadsBack(fault) => write!(f, "{}: {}", fault.message, fault.cure),
             Self::Overtaken => f.write_str("the zone was changed at the same moment: try again"),
             Self::Closed => f.write_str("the store is closing: try again when the server runs"),
         }
     }
+}
+
+/// A word as a shell takes it: a star would be spread.
+fn shell(word: &str) -> String {
+    if word.contains('*') { format!("'{word}'") } else { word.to_owned() }
 }
 
 /// A name without the dot at its end.

@@ -33,7 +33,7 @@ pub const SAVE_TIME: Scale<SAVE_BUCKETS> = Scale([
 ]);
 
 /// Why changes are refused, in the order in which they are counted.
-pub const REASONS: [&str; 13] = [
+pub const REASONS: [&str; 14] = [
     "no_such_zone",
     "no_such_item",
     "unsound",
@@ -46,6 +46,7 @@ pub const REASONS: [&str; 13] = [
     "overtaken",
     "owned",
     "taken",
+    "leads_back",
     "not_saved",
 ];
 
@@ -64,7 +65,8 @@ fn reason(refused: &Refused) -> Option<usize> {
         Refused::Overtaken => Some(9),
         Refused::Owned { .. } => Some(10),
         Refused::Taken { .. } => Some(11),
-        Refused::NotSaved(_) => Some(12),
+        Refused::LeadsBack(_) => Some(12),
+        Refused::NotSaved(_) => Some(13),
         Refused::Closed => None,
     }
 }

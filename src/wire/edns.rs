@@ -6,6 +6,8 @@ pub const NSID: u16 = 3;
 pub const COOKIE: u16 = 10;
 /// How long a TCP connection may idle (RFC 7828).
 pub const KEEPALIVE: u16 = 11;
+/// Octets that say nothing, so that the size of a message does not tell what is in it (RFC 7830).
+pub const PADDING: u16 = 12;
 /// An extended DNS error (RFC 8914).
 pub const EXTENDED_ERROR: u16 = 15;
 
@@ -24,6 +26,8 @@ pub struct Edns<'p> {
     pub nsid: bool,
     /// Whether the client speaks the keepalive option.
     pub keepalive: bool,
+    /// Whether the client has padded the query, and so wants the reply padded (RFC 7830, section 4).
+    pub padded: bool,
 }
 
 /// The options do not fill the record data exactly.
@@ -42,6 +46,7 @@ impl<'p> Edns<'p> {
             match u16::from_be_bytes([head[0], head[1]]) {
                 NSID => edns.nsid = true,
                 KEEPALIVE => edns.keepalive = true,
+                PADDING => edns.padded = true,
                 COOKIE if edns.cookie.is_none() => edns.cookie = Some(data), // only the first counts (RFC 7873, section 5.2)
                 _ => (),
             }
@@ -68,6 +73,8 @@ pub struct Opt<'a> {
     pub keepalive: Option<u16>,
     /// The extended error: its number (RFC 8914, section 4).
     pub error: Option<u16>,
+    /// How many octets of padding; where it is 0, the reply that is finished takes what fills its last block.
+    pub padding: Option<u16>,
 }
 
 const OPT_SIZE: usize = 11;
@@ -87,6 +94,7 @@ impl Opt<'_> {
             + self.cookie.map_or(0, |_| 4 + 24)
             + self.keepalive.map_or(0, |_| 4 + 2)
             + self.error.map_or(0, |_| 4 + 2)
+            + self.padding.map_or(0, |octets| 4 + usize::from(octets))
     }
 
     /// Writes the record to the start of `out`; returns its size, or `None` where it does not fit.
@@ -108,7 +116,13 @@ impl Opt<'_> {
             rest = option(rest, KEEPALIVE, &[&units.to_be_bytes()]);
         }
         if let Some(code) = self.error {
-            option(rest, EXTENDED_ERROR, &[&code.to_be_bytes()]);
+            rest = option(rest, EXTENDED_ERROR, &[&code.to_be_bytes()]);
+        }
+        if let Some(octets) = self.padding {
+            let [high, low] = octets.to_be_bytes();
+            let (head, zeros) = rest.split_at_mut(4);
+            head.copy_from_slice(&[0, PADDING as u8, high, low]);
+            zeros.fill(0); // RFC 7830, section 3
         }
         Some(size)
     }

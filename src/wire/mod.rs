@@ -3,6 +3,7 @@
 pub mod edns;
 pub mod key;
 pub mod kind;
+pub mod lifetime;
 pub mod name;
 pub mod query;
 pub mod rcode;

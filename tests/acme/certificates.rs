@@ -54,7 +54,7 @@ fn single_name(world: &World, ours: &Ours) {
         ] {
             assert!(told.contains(words), "{words}: {told}");
         }
-        assert_eq!(kept.handle.stats().issued_count(), 1);
+        assert_eq!(kept.handle.lookout().stats().issued_count(), 1);
     });
     assert!(world.ours.stats().queries() > before, "the CA's resolver came to us");
     assert!(!pebble.log().is_empty());

@@ -22,6 +22,7 @@ mod ours;
 mod pebble;
 mod scripted;
 mod server;
+mod show;
 mod stubborn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -65,6 +65,7 @@ impl Ours {
             Settings { listen_http: listen(80), listen_https: listen(443), workers: 1, ..Settings::default() };
         let (http, tls) = (kept.handle.answers(), kept.handle.answers());
         let sources = Sources {
+            dns: None,
             snapshots: self.store.snapshots(),
             challenge_answer: Arc::new(move |host, token| http.http(host, token)),
             challenge_certificate: Arc::new(move |name| tls.tls(name)),

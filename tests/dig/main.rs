@@ -1,6 +1,6 @@
 //! Resolver tests: a real resolver and real tools, a whole chain of delegations, our server at its end.
 //!
-//! `cargo test --test dig`. Needs dig, drill, kdig, unbound, nsd, named, ip and unshare, which `tests/setup` installs, and
+//! `cargo test --test dig`. Needs dig, drill, kdig, unbound, nsd, named, pebble, curl, ip and unshare, which `tests/setup` installs, and
 //! the right to make a network namespace (root, or unprivileged user namespaces). One file for each theme.
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod encrypted;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod network;
@@ -17,7 +18,11 @@ mod others;
 #[path = "../dns/ours.rs"]
 #[allow(dead_code, reason = "the function is for the cases, the server for both")]
 mod ours;
+#[path = "../acme/pebble.rs"]
+#[allow(dead_code, reason = "only that it runs")]
+mod pebble;
 mod resolver;
+mod stranger;
 mod tools;
 mod walk;
 
@@ -68,6 +73,9 @@ const THEMES: &[Theme] = &[
     ("options: one connection, many questions", options::one_connection_many_questions),
     ("options: the case of the question comes back", options::the_case_of_the_question_comes_back),
     ("options: closed doors", options::closed_doors),
+    ("stranger: a route, a certificate, a visit", stranger::a_route_a_certificate_a_visit),
     ("others: drill", others::drill_asks),
     ("others: kdig", others::kdig_asks),
+    ("encrypted: kdig over every transport", encrypted::kdig_over_every_transport),
+    ("encrypted: a resolver asks over TLS", encrypted::a_resolver_asks_over_tls),
 ];

@@ -55,7 +55,8 @@ fn settings(text: &str) -> Settings {
     toml::from_str(text).unwrap()
 }
 
-fn snapshot(zones: &[ZoneText]) -> Result<Snapshot, String> {
+/// A snapshot with these zones.
+pub(crate) fn snapshot(zones: &[ZoneText]) -> Result<Snapshot, String> {
     let zones = zones.iter().map(read_zone).collect::<Result<Vec<_>, _>>()?;
     Ok(Snapshot { revision: 1, zones: zones.into_iter().map(Arc::new).collect(), ..Snapshot::default() })
 }

@@ -86,12 +86,17 @@ pub(crate) fn tls(
 impl Client {
     /// Over TLS, HTTP/1.1.
     pub(crate) fn https(edge: &Edge, name: &str) -> Self {
-        Self { line: Box::new(tls(edge, name, tls_config(edge, &["http/1.1"])).unwrap()), heard: Vec::new() }
+        Self::over(tls(edge, name, tls_config(edge, &["http/1.1"])).unwrap())
+    }
+
+    /// Over a connection that is there.
+    pub(crate) fn over(line: impl Line + 'static) -> Self {
+        Self { line: Box::new(line), heard: Vec::new() }
     }
 
     /// Over plain HTTP.
     pub(crate) fn http(edge: &Edge) -> Self {
-        Self { line: Box::new(connect(edge.http())), heard: Vec::new() }
+        Self::over(connect(edge.http()))
     }
 
     pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) -> &mut Self {

@@ -30,7 +30,7 @@ fn a_connection_that_went_stale_never_costs_the_user_an_answer() {
         let answer = client.get("a.test", "/");
         assert_eq!((answer.status, answer.text().as_str()), (200, "first"), "{turn}");
     }
-    edge.until("counted", |stats| stats.retried == 9 && stats.app_failures == 0);
+    edge.until("counted", |stats| stats.retried == 9 && stats.app_failures() == 0);
     assert_eq!(app.connections(), 10);
 }
 
@@ -130,7 +130,7 @@ fn each_way_to_fail_is_told_by_its_name() {
         assert!(answer.text().contains(told), "{path}: {}", answer.text());
     }
     assert_eq!(closing.seen().len(), 1, "on a new connection nothing is tried again");
-    assert_eq!(edge.running().route_stats()["a.test/refused"].app_failures, 1);
+    assert_eq!(edge.running().route_stats()["a.test/refused"].app_failures(), 1);
 }
 
 #[test]

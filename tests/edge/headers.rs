@@ -130,7 +130,8 @@ fn the_body_reaches_the_app_framed_anew_and_once() {
         ]
     );
     assert_eq!(seen.iter().map(|seen| seen.body.clone()).collect::<Vec<_>>(), [&b"01234"[..], b"abcde", b"", b""]);
-    assert_eq!(app.connections(), 1, "one connection is used for all of them");
+    let connections = app.connections();
+    assert!(connections <= 2, "{connections}: one is kept for plain requests, one for those that hyper has to read");
 }
 
 #[test]

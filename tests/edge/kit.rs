@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use freehold::cert::{Authority, Certificate, Certificates, Subject};
-use freehold::edge::{self, Handle, Settings, Sockets, Sources, TicketKeys};
+use freehold::edge::{self, DnsAnswer, DnsOverHttps, Handle, Settings, Sockets, Sources, TicketKeys};
 use freehold::route::{Host, PathPrefix, Route, Routes, Target};
 use freehold::store::Snapshot;
 
@@ -45,6 +45,19 @@ pub(crate) fn settings() -> Settings {
     Settings { listen_http: vec![here.into()], listen_https: vec![here.into()], workers: 1, ..Settings::default() }
 }
 
+/// DNS over HTTPS at `https://dns.test/dns-query` that answers a message with itself.
+fn echo_of_queries() -> DnsOverHttps {
+    let echo = |message: &[u8], _, reply: &mut [u8]| {
+        reply[..message.len()].copy_from_slice(message);
+        Some(message.len())
+    };
+    DnsOverHttps {
+        host: "dns.test".into(),
+        path: "/dns-query".into(),
+        answers: Arc::new(move || Box::new(echo) as Box<DnsAnswer>),
+    }
+}
+
 impl Edge {
     /// An edge with these routes, from and target, on one thread.
     pub(crate) fn start(routes: &[(&str, &str)]) -> Self {
@@ -76,6 +89,7 @@ impl Edge {
         std::fs::write(folder.path().join("root.pem"), authority.root_pem()).unwrap();
         let challenge = authority.issue(&["challenge.test".parse().unwrap()], now(), Duration::from_secs(60)).unwrap();
         let sources = Sources {
+            dns: Some(echo_of_queries()),
             snapshots: Arc::clone(&snapshots),
             challenge_answer: Arc::new(|host, token| (token == "token").then(|| format!("proof for {host}"))),
             challenge_certificate: Arc::new(move |name| challenge.certified().filter(|_| name == "challenge.test")),

@@ -181,15 +181,20 @@ fn an_answer_that_breaks_off_never_ends_clean() {
         });
         let edge = Edge::start(&[("a.test", &app.url())]);
         let answer = get(&edge, "a.test", "/");
-        assert_eq!((answer.status, answer.whole), (200, false), "{name}");
-        assert!("only a part".starts_with(&answer.text()), "{name}: {}", answer.text());
+        if answer.status == 502 {
+            // What is wrong was seen before anything was sent.
+            assert!(name == "no sound chunk" && answer.whole, "{name}");
+        } else {
+            assert_eq!((answer.status, answer.whole), (200, false), "{name}");
+            assert!("only a part".starts_with(&answer.text()), "{name}: {}", answer.text());
+        }
         run(async {
             let mut client = http2(&edge, "a.test").await;
             let answer = client.send_request(request("GET", "https://a.test/", &[], empty())).await.unwrap();
             assert!(answer.into_body().collect().await.is_err(), "{name} over HTTP/2");
             assert!(!client.is_closed(), "{name}: only the stream is reset");
         });
-        edge.until("counted", |stats| stats.app_failures == 2);
+        edge.until("counted", |stats| stats.app_failures() == 2);
     }
 }
 

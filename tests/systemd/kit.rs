@@ -33,6 +33,8 @@ pub(crate) struct Machine {
     home: tempfile::TempDir,
     udp: Vec<UdpSocket>,
     tcp: Vec<TcpListener>,
+    /// For the edge, by name.
+    web: Vec<(&'static str, TcpListener)>,
     admin: UnixListener,
     notify: UnixDatagram,
     /// The first address of DNS.
@@ -49,7 +51,7 @@ impl Machine {
         let notify = UnixDatagram::bind(home.path().join("notify")).unwrap();
         notify.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = udp[0].local_addr().unwrap();
-        let machine = Self { home, udp, tcp, admin, notify, address };
+        let machine = Self { home, udp, tcp, web: Vec::new(), admin, notify, address };
         machine.write("home.example.zone", ZONE);
         let settings = "[store]\ndirectory = \"data\"\n[dns]\nworkers = 2\n[admin]\nlisten = []\nsocket = ";
         machine.write("freehold.toml", &format!("{settings}{:?}\n", machine.path("admin.socket")));
@@ -58,6 +60,22 @@ impl Machine {
         let imported = machine.run(&["--config", "import.toml", "zone", "import", "home.example.zone"]);
         assert!(imported.0, "{}", imported.1);
         machine
+    }
+
+    /// The same with sockets for HTTP and HTTPS, whose ports are chosen, and a route to this app at `www.home.example`.
+    pub(crate) fn with_web(mut self, app: SocketAddr) -> Self {
+        let bind = |name| ["127.0.0.1", "::1"].map(|host| (name, TcpListener::bind((host, 0)).unwrap()));
+        self.web = bind("http").into_iter().chain(bind("https")).collect();
+        let (well, said) =
+            self.run(&["--config", "import.toml", "route", "add", "www.home.example", &format!("http://{app}")]);
+        assert!(well, "{said}");
+        self
+    }
+
+    /// Where HTTP and HTTPS are served, IPv4 and IPv6.
+    pub(crate) fn web(&self, name: &str) -> Vec<SocketAddr> {
+        let named = self.web.iter().filter(|(called, _)| *called == name);
+        named.map(|(_, socket)| socket.local_addr().unwrap()).collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -96,6 +114,7 @@ impl Machine {
         let dns = self.udp.iter().map(AsRawFd::as_raw_fd).chain(self.tcp.iter().map(AsRawFd::as_raw_fd));
         let mut named: Vec<(&str, i32)> = dns.map(|descriptor| ("dns", descriptor)).collect();
         named.push(("admin", self.admin.as_raw_fd()));
+        named.extend(self.web.iter().map(|(name, socket)| (*name, socket.as_raw_fd())));
         self.start_with(&named)
     }
 
@@ -130,7 +149,8 @@ impl Machine {
 
     fn inherit(&self, inherited: bool) {
         let sockets = self.udp.iter().map(SockRef::from).chain(self.tcp.iter().map(SockRef::from));
-        for socket in sockets.chain([SockRef::from(&self.admin)]) {
+        let web = self.web.iter().map(|(_, socket)| SockRef::from(socket));
+        for socket in sockets.chain(web).chain([SockRef::from(&self.admin)]) {
             socket.set_cloexec(!inherited).unwrap();
         }
     }

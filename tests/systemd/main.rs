@@ -1,9 +1,12 @@
 //! Freehold as a systemd service: sockets that are handed over, what systemd is told, restarts under load, the units
-//! and the script that installs them. The tests play systemd themselves; its own tools are used where they are there.
+//! and the script that installs them. Most tests play systemd themselves; `boot` starts a real one, where the
+//! machine allows it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod boot;
 mod install;
 mod kit;
 mod load;
 mod sockets;
 mod units;
+mod web;

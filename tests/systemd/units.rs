@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use freehold::{daemon, dns};
+use freehold::{daemon, dns, edge};
 
 /// What `systemd-analyze security` may say at most, in tenths: from 0 (safe) to 100.
 const EXPOSURE_MAX: &str = "16";
 
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 7] = [
     "freehold.service",
     "freehold-dns.socket",
+    "freehold-http.socket",
+    "freehold-https.socket",
     "freehold-admin.socket",
     "freehold-backup.service",
     "freehold-backup.timer",
@@ -86,12 +88,16 @@ fn the_sample_settings_are_sound_with_and_without_what_is_commented_out() {
     let directory = tempfile::tempdir().unwrap();
     let all = directory.path().join("freehold.toml");
     let sample = text("freehold.toml");
-    let lines = sample.lines().map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line));
+    let means = |rest: &&str| rest.contains(" = ") || rest.starts_with('[');
+    let lines = sample.lines().map(|line| line.strip_prefix("# ").filter(means).unwrap_or(line));
     let lines: Vec<_> = lines.collect();
     assert_ne!(lines.join("\n"), sample.trim_end(), "something is commented out");
     fs::write(&all, lines.join("\n")).unwrap();
     let chosen = daemon::Chosen { config: Some(all), ..daemon::Chosen::default() };
-    assert!(daemon::load(&chosen).unwrap_or_else(|bad| panic!("{bad}")).settings.dns.identity.is_some());
+    let all = daemon::load(&chosen).unwrap_or_else(|bad| panic!("{bad}")).settings;
+    assert!(
+        all.dns.identity.is_some() && all.acme.terms_agreed && all.edge.is_some_and(|edge| !edge.addresses.is_empty())
+    );
 }
 
 #[test]
@@ -106,6 +112,21 @@ fn the_units_agree_with_each_other_and_with_the_server() {
     assert_eq!(values("freehold-dns.socket", "ReceiveBuffer"), ["4M"]);
     assert_eq!(dns::Settings::default().udp_buffer_size, 4 << 20);
     assert_eq!(values("freehold.service", "StateDirectoryMode"), ["0700"]);
+    let edge = edge::Settings::default();
+    for (name, usual) in [("http", edge.http_addresses()), ("https", edge.https_addresses())] {
+        let unit = format!("freehold-{name}.socket");
+        let usual: Vec<String> = usual.iter().map(ToString::to_string).collect();
+        assert_eq!(values(&unit, "ListenStream"), usual);
+        assert_eq!(values(&unit, "FileDescriptorName"), [name]);
+        assert_eq!(values(&unit, "Service"), ["freehold.service"]);
+        // Another web server must not keep names from being served.
+        assert!(values("freehold.service", "Wants")[0].contains(&unit));
+        assert!(!values("freehold.service", "Requires")[0].contains(&unit));
+    }
+    let sockets = UNITS.iter().filter(|unit| unit.ends_with(".socket"));
+    for list in ["After", "Also"].map(|option| values("freehold.service", option).remove(0)) {
+        sockets.clone().for_each(|unit| assert!(list.contains(unit), "{list}: {unit}"));
+    }
     for socket in ["freehold-dns.socket", "freehold-admin.socket"] {
         assert_eq!(values(socket, "Service"), ["freehold.service"]);
         assert!(values("freehold.service", "Requires")[0].contains(socket));

@@ -8,6 +8,7 @@ mod counters;
 mod due;
 mod names;
 mod retry;
+mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::cert::{Authority, ById, Certificate, Certificates, Identified, Origin
 use counters::Counters;
 pub use names::{group, is_internal};
 pub(crate) use retry::{Cause, WAIT_MAX, note_failure, note_success};
+pub use warning::{Warning, warning};
 
 /// How long the built-in CA vouches for a name.
 pub(super) const LOCAL_LIFETIME: u64 = 90 * 86_400;
@@ -30,6 +32,10 @@ const CERTIFICATE_KEPT: u64 = 7 * 86_400;
 const AHEAD_MAX: u64 = 86_400;
 /// After so many failures the next attempt is rehearsed with the CA's staging system first.
 const REHEARSE_AFTER: u32 = 3;
+/// Checks after which a delegation that is right is looked at again: an hour, unless the settings say otherwise.
+const RIGHT_FOR: u64 = 12;
+/// How much longer than said a pause between two looks may be, so that many zones are not all looked at in one moment.
+const LOOK_SPREAD: f64 = 0.25;
 
 /// All that a plan looks at.
 pub struct Situation<'a> {
@@ -45,11 +51,24 @@ pub struct Situation<'a> {
     pub settings: &'a Settings,
     /// The CAs of the settings, in order.
     pub cas: &'a [Ca],
-    /// When each CA is next to be asked how it would like a certificate to be renewed, by the certificate's serial number;
-    /// one that is not named was not asked yet.
-    pub window_next: &'a BTreeMap<String, u64>,
+    /// The zones of ours in which wanted names lie; of nested ones the topmost.
+    pub zones: &'a BTreeSet<String>,
+    /// What was asked and said before.
+    pub memory: &'a Memory,
     /// Certificates that somebody is working on, by id.
     pub running: &'a BTreeSet<String>,
+}
+
+/// What a keeper remembers beside the store. To forget it does no harm: it is asked and said once more.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// When each CA is next to be asked how it would like a certificate to be renewed, by the certificate's serial number;
+    /// one that is not named was not asked yet.
+    pub window_next: BTreeMap<String, u64>,
+    /// When the delegation of each zone is next to be looked at.
+    pub delegation_next: BTreeMap<String, u64>,
+    /// The lowest step at which was warned about a certificate, by its serial number.
+    pub warned: BTreeMap<String, u64>,
 }
 
 /// Something to do.
@@ -63,6 +82,10 @@ pub enum Job {
     Order(Order),
     /// Ask a CA when it would like this certificate to be renewed.
     AskWindow(Arc<Certificate>),
+    /// Look whether the world is led to us for this zone.
+    LookAtDelegation(String),
+    /// Say this to whoever reads the log.
+    Warn(Warning),
     /// Take away a certificate that nobody wants.
     DropCertificate(String),
     /// Take away a story that nobody needs.
@@ -111,6 +134,13 @@ pub fn renewal(certificate: &Certificate, window: Option<&Window>) -> u64 {
     due::due(certificate, window)
 }
 
+/// When the delegation of a zone is to be looked at again after a look at `now`, which found it right or not: what is
+/// right stays so for long; what is not, somebody may be about to mend. `check_seconds` is that of the settings.
+pub(super) fn next_look(zone: &str, is_right: bool, check_seconds: u32, now: u64) -> u64 {
+    let pause = u64::from(check_seconds) * if is_right { RIGHT_FOR } else { 1 };
+    now + pause + (pause as f64 * LOOK_SPREAD * due::fraction(&format!("{zone} {now}"))) as u64
+}
+
 /// Compares what is wanted with what is held.
 pub fn plan(situation: &Situation<'_>, now: u64) -> Plan {
     let mut planner = Planner {
@@ -126,6 +156,8 @@ pub fn plan(situation: &Situation<'_>, now: u64) -> Plan {
         planner.certificate(subjects);
     }
     planner.windows();
+    planner.delegations();
+    planner.warnings();
     planner.tidy();
     planner.plan
 }
@@ -243,9 +275,37 @@ impl Planner<'_> {
             if !is_asked || self.situation.running.contains(&id) || held.not_after() < self.now {
                 continue;
             }
-            match self.situation.window_next.get(held.serial()) {
+            match self.situation.memory.window_next.get(held.serial()) {
                 Some(at) if *at > self.now => self.look_at(*at),
                 _ => self.plan.jobs.push(Job::AskWindow(held.clone())),
+            }
+        }
+    }
+
+    /// Looks at delegations from time to time.
+    fn delegations(&mut self) {
+        for zone in self.situation.zones {
+            match self.situation.memory.delegation_next.get(zone) {
+                Some(at) if *at > self.now => self.look_at(*at),
+                _ => self.plan.jobs.push(Job::LookAtDelegation(zone.clone())),
+            }
+        }
+    }
+
+    /// Says what somebody has to see to, each step once.
+    fn warnings(&mut self) {
+        for held in self.situation.certificates.iter() {
+            let story = self.situation.stories.get(held.id()).map(|story| &**story);
+            let said = self.situation.memory.warned.get(held.serial());
+            if let Some(warning) = warning(self.situation.certificates, held, story, self.now)
+                && said.is_none_or(|said| warning.step < *said)
+            {
+                self.plan.jobs.push(Job::Warn(warning));
+            }
+            if *held.origin() != Origin::Local
+                && let Some(at) = warning::next(held, self.now)
+            {
+                self.look_at(at);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Which names share a certificate, and which no public CA can certify.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::cert::Subject;
 
@@ -44,19 +44,12 @@ pub fn group(
 ) -> Vec<Vec<Subject>> {
     let names: BTreeSet<Subject> = names.into_iter().collect();
     let together: BTreeSet<Vec<Subject>> = together.into_iter().filter(|list| !list.is_empty()).collect();
-    let asked_for = |name: &Subject| together.iter().any(|list| list.iter().any(|other| other.covers(name)));
+    let (asked_for, wildcards) = (Covered::by(together.iter().flatten()), Covered::by(names.iter()));
     let mut groups = Vec::new();
-    for name in names.iter().filter(|name| !asked_for(name)) {
-        let base = name.wildcard_parent().map(|parent| Subject::Name(parent.into()));
-        let is_served = |name: &Subject| {
-            names.iter().any(|other| {
-                other.wildcard_parent().is_some_and(|parent| matches!(name, Subject::Name(own) if **own == *parent))
-                    || other.is_wildcard() && other != name && other.covers(name)
-            })
-        };
-        match base {
-            None if is_served(name) => (),
-            Some(base) if names.contains(&base) && !asked_for(&base) => {
+    for name in names.iter().filter(|name| !asked_for.covers(name)) {
+        match name.wildcard_parent().map(|parent| Subject::Name(parent.into())) {
+            None if wildcards.has_wildcard_beside(name) => (),
+            Some(base) if names.contains(&base) && !asked_for.covers(&base) => {
                 let mut both = vec![name.clone(), base];
                 both.sort();
                 groups.push(both);
@@ -66,6 +59,35 @@ pub fn group(
     }
     groups.extend(together);
     groups
+}
+
+/// What some names cover, found without going through them all: among ten thousand routes, each change asks for each.
+struct Covered<'s> {
+    exact: HashSet<&'s Subject>,
+    /// The names right below which every name is covered.
+    below: HashSet<&'s str>,
+}
+
+impl<'s> Covered<'s> {
+    fn by(subjects: impl Iterator<Item = &'s Subject> + Clone) -> Self {
+        Self { below: subjects.clone().filter_map(Subject::wildcard_parent).collect(), exact: subjects.collect() }
+    }
+
+    fn covers(&self, name: &Subject) -> bool {
+        self.exact.contains(name) || (!name.is_wildcard() && self.is_below(name))
+    }
+
+    /// Whether there is a wildcard whose certificate serves this name: for the names beside it, or for those below it.
+    fn has_wildcard_beside(&self, name: &Subject) -> bool {
+        matches!(name, Subject::Name(own) if self.below.contains(&**own)) || self.is_below(name)
+    }
+
+    fn is_below(&self, name: &Subject) -> bool {
+        match name {
+            Subject::Name(own) => own.split_once('.').is_some_and(|(_, parent)| self.below.contains(parent)),
+            Subject::Address(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +127,27 @@ mod tests {
         assert_eq!(told("*.b.org b.org a.b.org x.a.b.org", &[]), ["*.b.org b.org", "x.a.b.org"]);
         assert_eq!(told("b.org b.org", &[]), ["b.org"]);
         assert_eq!(told("", &[]), Vec::<String>::new());
+    }
+
+    /// What the certificates cover is the same as when each name is compared with each other.
+    #[test]
+    fn every_name_is_covered_by_exactly_what_covers_it() {
+        let names = subjects("*.b.org b.org a.b.org *.a.b.org x.a.b.org y.c.org *.d.org 10.0.0.1 q.r.org");
+        let together = [subjects("*.r.org"), subjects("10.0.0.1")];
+        let groups = group(names.clone(), together);
+        for name in &names {
+            let covered = groups.iter().flatten().any(|other| other == name || other.covers(name));
+            assert!(covered, "{name} in {groups:?}");
+        }
+        assert!(!groups.contains(&subjects("q.r.org")) && !groups.contains(&subjects("x.a.b.org")), "{groups:?}");
+    }
+
+    #[test]
+    fn ten_thousand_names_are_grouped_in_no_time() {
+        let names = (0..10_000).map(|number| format!("app{number}.example.org").parse().unwrap());
+        let begun = std::time::Instant::now();
+        assert_eq!(group(names, []).len(), 10_000);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Two years of renewals, against a CA that keeps its limits as Let's Encrypt does, fails, and goes away for days.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;
@@ -25,7 +25,7 @@ struct World {
     stories: ById<Story>,
     settings: Settings,
     wanted: Vec<Vec<Subject>>,
-    window_next: BTreeMap<String, u64>,
+    memory: Memory,
     /// Seconds that a certificate is valid.
     lifetime: u64,
     /// The part of the lifetime after which the CA would like renewals, if it says.
@@ -51,7 +51,7 @@ impl World {
                 ..Settings::default()
             },
             wanted,
-            window_next: BTreeMap::new(),
+            memory: Memory::default(),
             lifetime,
             window: None,
             mood,
@@ -72,7 +72,8 @@ impl World {
                     authority: Some(&self.authority),
                     settings: &self.settings,
                     cas: &cas,
-                    window_next: &self.window_next,
+                    zones: &BTreeSet::new(),
+                    memory: &self.memory,
                     running: &BTreeSet::new(),
                 },
                 self.now,
@@ -95,6 +96,8 @@ impl World {
             }
             Job::Order(order) => self.order(&order),
             Job::AskWindow(certificate) => self.ask_window(&certificate),
+            Job::LookAtDelegation(zone) => panic!("{zone} is no zone of ours"),
+            Job::Warn(warning) => drop(self.memory.warned.insert(warning.serial, warning.step)),
             Job::DropCertificate(id) => assert!(self.certificates.remove(&id).is_some()),
             Job::DropStory(id) => assert!(self.stories.remove(&id).is_some()),
         }
@@ -127,7 +130,9 @@ impl World {
     }
 
     fn ask_window(&mut self, certificate: &Certificate) {
-        self.window_next.insert(certificate.serial().to_owned(), self.now + u64::from(self.settings.window_seconds));
+        self.memory
+            .window_next
+            .insert(certificate.serial().to_owned(), self.now + u64::from(self.settings.window_seconds));
         let Some(part) = self.window else { return };
         let mut story = (**self.stories.get(certificate.id()).unwrap()).clone();
         let (start, serial) = (certificate.not_before() + (self.lifetime as f64 * part) as u64, certificate.serial());

@@ -15,7 +15,8 @@ struct Case {
     certificates: Certificates,
     stories: ById<Story>,
     settings: Settings,
-    window_next: BTreeMap<String, u64>,
+    zones: BTreeSet<String>,
+    memory: Memory,
     running: BTreeSet<String>,
 }
 
@@ -60,13 +61,14 @@ impl Case {
             authority: Some(&authority),
             settings: &self.settings,
             cas: &cas,
-            window_next: &self.window_next,
+            zones: &self.zones,
+            memory: &self.memory,
             running: &self.running,
         };
         plan(&situation, now)
     }
 
-    /// The jobs in short.
+    /// The jobs in short, without what is only said.
     fn jobs(&self, wanted: &[&[&str]], now: u64) -> Vec<String> {
         let told = |job: &Job| match job {
             Job::Found => "found".to_owned(),
@@ -77,10 +79,13 @@ impl Case {
                 format!("order {} of {}{rehearse}", order.subjects[0], cas.join(" "))
             }
             Job::AskWindow(held) => format!("ask {}", held.id()),
+            Job::LookAtDelegation(zone) => format!("look at {zone}"),
+            Job::Warn(warning) => format!("warn of {} at {} days", warning.id, warning.step / DAY),
             Job::DropCertificate(id) => format!("drop certificate {id}"),
             Job::DropStory(id) => format!("drop story {id}"),
         };
-        self.plan(wanted, now).jobs.iter().map(told).collect()
+        let said = |job: &&Job| matches!(job, Job::Warn(_));
+        self.plan(wanted, now).jobs.iter().filter(|job| !said(job)).map(told).collect()
     }
 }
 
@@ -200,7 +205,7 @@ fn the_ca_is_asked_for_its_wish_when_it_likes_to_be() {
     let mut case = Case::with_cas(&[CA]).hold(&["a.org"], 90, acme());
     assert_eq!(case.jobs(&[&["a.org"]], NOW), ["ask a.org"]);
     let serial = case.certificates.get("a.org").unwrap().serial().to_owned();
-    case.window_next.insert(serial, NOW + 100);
+    case.memory.window_next.insert(serial, NOW + 100);
     let plan = case.plan(&[&["a.org"]], NOW);
     assert!(plan.jobs.is_empty() && plan.look_again_at == NOW + 100);
 }
@@ -218,7 +223,8 @@ fn a_root_is_made_and_made_anew_long_before_its_end() {
             authority,
             settings: &case.settings,
             cas: &cas,
-            window_next: &case.window_next,
+            zones: &case.zones,
+            memory: &case.memory,
             running: &case.running,
         };
         plan(&situation, now).jobs
@@ -226,4 +232,38 @@ fn a_root_is_made_and_made_anew_long_before_its_end() {
     assert_eq!(told(None, NOW), [Job::Found]);
     assert_eq!(told(Some(&old), NOW), []);
     assert_eq!(told(Some(&old), old.not_after() - 100 * DAY), [Job::Found]);
+}
+
+#[test]
+fn a_delegation_is_looked_at_from_time_to_time() {
+    let mut case = Case { zones: BTreeSet::from(["a.org".to_owned()]), ..Case::default() };
+    assert_eq!(case.jobs(&[], NOW), ["look at a.org"]);
+    let (right, wrong) = (next_look("a.org", true, 300, NOW), next_look("a.org", false, 300, NOW));
+    assert!((3_600..=4_500).contains(&(right - NOW)) && (300..=375).contains(&(wrong - NOW)), "{right} {wrong}");
+    assert_ne!(next_look("b.org", true, 300, NOW), right, "not all in one moment");
+    case.memory.delegation_next.insert("a.org".to_owned(), NOW + 100);
+    let plan = case.plan(&[], NOW);
+    assert!(plan.jobs.is_empty() && plan.look_again_at == NOW + 100);
+    assert_eq!(case.jobs(&[], NOW + 100), ["look at a.org"]);
+}
+
+#[test]
+fn each_warning_is_said_once_at_each_step() {
+    let mut case = Case::default().hold(&["a.org"], 90, Origin::Imported);
+    let held = case.certificates.get("a.org").unwrap().clone();
+    let end = held.not_after();
+    let mut told = Vec::new();
+    let mut now = NOW;
+    while now <= end + 40 * DAY {
+        let plan = case.plan(&[&["a.org"]], now);
+        for job in plan.jobs {
+            if let Job::Warn(warning) = job {
+                told.push((warning.step / DAY, (end - now.min(end)) / DAY));
+                case.memory.warned.insert(warning.serial, warning.step);
+            }
+        }
+        now = plan.look_again_at.max(now + 3_600);
+    }
+    assert_eq!(told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [30, 14, 7, 3, 1, 0]);
+    assert!(told.iter().all(|(step, left)| left <= step && left + 1 >= *step), "{told:?}");
 }

@@ -3,7 +3,7 @@
 //! Only what is known to fail stops an order. What could not be found out (no resolver, no answer) is noted and left to the CA.
 
 mod caa;
-mod delegation;
+pub(super) mod delegation;
 
 use super::ask::{NO_SUCH_NAME, Resolver};
 use super::challenge::Place;

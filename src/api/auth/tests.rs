@@ -217,6 +217,7 @@ fn operations() -> Vec<Operation> {
         operation("GET", "/metrics", "/metrics", none, Read, ["", "", ""]),
         operation("GET", "/v1/backup", "/v1/backup", none, Admin, ["rights"; 3]),
         operation("GET", "/v1/routes", "/v1/routes", none, Read, free),
+        operation("POST", "/v1/routes/{id}/test", "/v1/routes/app.home.example/test", none, Write, whole),
         operation("GET", "/v1/routes/{id}", "/v1/routes/app.home.example", none, Read, whole),
         operation("PUT", "/v1/routes/{id}", "/v1/routes/app.home.example?dry_run=1", (JSON, ROUTE), Write, whole),
         operation("PUT", "/v1/routes/{id}", "/v1/routes/app.none.example?dry_run=1", (JSON, ROUTE), Write, whole),

@@ -20,12 +20,15 @@ use utoipa::ToSchema;
 use super::auth::{Allowed, unix_seconds};
 use super::extract::{Body, NoQuery};
 use super::problem::{BadValues, NoSuchCertificate, NotFound, StillWanted};
+use super::status::WARNINGS_MAX;
 use super::{Admin, Problem, ZoneFault, change};
 use crate::access::Object;
+use crate::acme;
 use crate::cert::{Certificate, Identified, Origin, Story, Subject};
 use crate::store::{Change, Decision, Item, ItemKey, Shelf, Snapshot};
 use crate::wire::{Key, Kind, Name};
 use crate::zone::Fault;
+pub(super) use view::next;
 pub use view::{
     CertificateAttempt, CertificateDetails, CertificateError, CertificateList, CertificateStep, CertificateSummary,
     CertificateWindow,
@@ -223,8 +226,14 @@ pub(in crate::api) async fn delete(allowed: Allowed, name: CertificateName, _: N
     let is_asked = snapshot.stories.get(&id).is_some_and(|story| story.asked_for);
     let is_brought = snapshot.certificates.get(&id).is_some_and(|held| *held.origin() == Origin::Imported);
     if !is_asked && !is_brought {
-        let detail = format!("the certificate {id} was neither brought nor asked for by name: it is there for a route");
-        return Err(Problem::new(StillWanted, detail, "delete the route; the certificate goes with it"));
+        let detail = format!(
+            "the certificate {id} was neither brought nor asked for by name: it is there for a route or for DNS"
+        );
+        return Err(Problem::new(
+            StillWanted,
+            detail,
+            "delete the route, or take the name out of [dns.encrypted]; the certificate goes with it",
+        ));
     }
     let subjects = subjects_of(&snapshot, &id);
     let decision = Decision::new(2, move |now| {
@@ -286,6 +295,17 @@ pub(in crate::api) async fn root(allowed: Allowed, _: NoQuery) -> Result<Respons
 }
 
 // ----- What they share ------------------------------------------------------------------------------------
+
+/// What somebody has to see to, of the certificates that they may reach.
+pub(super) fn warnings(allowed: &Allowed, snapshot: &Snapshot, now: u64) -> Vec<CertificateError> {
+    let told = snapshot.certificates.iter().filter_map(|held| {
+        let story = snapshot.stories.get(held.id()).map(|story| &**story);
+        let warning = acme::warning(&snapshot.certificates, held, story, now)?;
+        permit(allowed, snapshot, held.subjects()).ok()?;
+        Some(CertificateError { message: warning.message, cure: warning.cure })
+    });
+    told.take(WARNINGS_MAX).collect()
+}
 
 /// The certificate that a path names.
 fn held(allowed: &Allowed, name: &CertificateName) -> Result<Arc<Certificate>, Problem> {

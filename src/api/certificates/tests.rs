@@ -158,3 +158,23 @@ async fn a_certificate_of_a_route_is_not_deleted_by_hand_and_the_root_is_for_all
     assert_eq!((reply.status, &reply.body["type"]), (409, &json!("/problems/still-wanted")));
     assert_eq!(text(&bench, "/v1/authority").await, authority.root_pem());
 }
+
+#[tokio::test]
+async fn what_was_brought_and_ends_soon_is_told_wherever_somebody_looks() {
+    let bench = Bench::new();
+    let admin = token(&bench, "first", r#"{"rights":"admin"}"#).await;
+    assert_eq!(bench.ask(Method::PUT, FILE, "text/dns", ZONE).await.0, 200);
+    let early = unix_seconds() - 85 * DAY.as_secs();
+    let names = ["app.home.example".parse().unwrap()];
+    let made = Authority::new(early).unwrap().issue(&names, early, 90 * DAY).unwrap();
+    let brought = Certificate::parse(&made.chain_pem(), &made.key_pem(), Origin::Imported).unwrap();
+    put(&bench, Item::Certificate(Arc::new(brought))).await;
+    let list = ask(&bench, &admin, Method::GET, "/v1/certificates").await;
+    let warning = &list.body["certificates"][0]["warning"];
+    let message = warning["message"].as_str().unwrap();
+    assert!(message.starts_with("the certificate that was imported for app.home.example ends on "), "{message}");
+    let status = ask(&bench, &admin, Method::GET, "/v1/status").await;
+    assert_eq!(status.body["warnings"], json!([warning]));
+    let outside = token(&bench, "outside", r#"{"rights":"read","zones":["other.example."]}"#).await;
+    assert_eq!(ask(&bench, &outside, Method::GET, "/v1/status").await.body["warnings"], json!([]));
+}

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::acme::plan::renewal;
+use crate::acme::warning;
 use crate::api::event::moment;
 use crate::cert::{Attempt, Certificate, Identified, Origin, Outcome, Step, Story};
 use crate::store::Snapshot;
@@ -59,6 +60,8 @@ pub struct CertificateSummary {
     pub failures: u32,
     /// Why the last attempt failed; null if it did not.
     pub last_error: Option<CertificateError>,
+    /// What somebody has to see to before it ends; null while nobody has.
+    pub warning: Option<CertificateError>,
 }
 
 /// Why there is no certificate.
@@ -152,6 +155,9 @@ impl CertificateSummary {
             next_attempt: next(held.map(|held| &**held), story.map(|story| &**story), now).map(moment),
             failures: story.map_or(0, |story| story.failures),
             last_error: last.and_then(|last| CertificateError::of(&last.outcome)),
+            warning: held
+                .and_then(|held| warning(&snapshot.certificates, held, story.map(|story| &**story), now))
+                .map(|warning| CertificateError { message: warning.message, cure: warning.cure }),
         })
     }
 }
@@ -193,7 +199,7 @@ impl CertificateAttempt {
 }
 
 impl CertificateError {
-    fn of(outcome: &Outcome) -> Option<Self> {
+    pub(in crate::api) fn of(outcome: &Outcome) -> Option<Self> {
         match outcome {
             Outcome::Failed { message, cure } => Some(Self { message: message.clone(), cure: cure.clone() }),
             Outcome::Running | Outcome::Done => None,
@@ -227,7 +233,7 @@ fn left(held: &Certificate, now: u64) -> u8 {
 }
 
 /// When something happens next; after a failure, when it is tried again.
-fn next(held: Option<&Certificate>, story: Option<&Story>, now: u64) -> Option<u64> {
+pub(in crate::api) fn next(held: Option<&Certificate>, story: Option<&Story>, now: u64) -> Option<u64> {
     let wish = story.and_then(|story| story.renew_since).map(|_| now);
     let again = story.filter(|story| story.failures > 0).map(|story| {
         let waits = story.waits.iter().map(|wait| wait.until).min().unwrap_or(0);

@@ -24,9 +24,8 @@ const KNOWN: [Rcode; 8] = [
 
 /// Writes them.
 pub(super) fn write(page: &mut Page<'_>, report: &Report, networks: Networks) -> fmt::Result {
-    let all = [("udp", &report.udp), ("tcp", &report.tcp)];
+    let all = report.all();
     let by_transport = |number: fn(&Totals) -> u64| all.map(|(name, totals)| ([("transport", name)], number(totals)));
-    let both = |number: fn(&Totals) -> u64| number(&report.udp) + number(&report.tcp);
     page.counters(
         family("freehold_dns_queries", "Queries that were looked at, well-formed or not."),
         by_transport(|totals| totals.queries),
@@ -55,7 +54,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, networks: Networks) ->
     unanswered(page, report)?;
     page.counter(
         family("freehold_dns_panics", "Queries whose answer ended in a panic. A bug: please report it."),
-        both(|totals| totals.panics),
+        report.sum(|totals| totals.panics),
     )?;
     rate_limit(page, report, networks)?;
     connections(page, report)
@@ -63,7 +62,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, networks: Networks) ->
 
 fn questions(page: &mut Page<'_>, report: &Report) -> fmt::Result {
     let names: Vec<String> = KINDS.iter().map(ToString::to_string).chain([OTHER.to_owned()]).collect();
-    let counts = report.udp.kinds.iter().zip(report.tcp.kinds).map(|(udp, tcp)| udp + tcp);
+    let counts = (0..names.len()).map(|slot| report.sum(|totals| totals.kinds[slot]));
     page.counters(
         family("freehold_dns_questions", "Queries that could be read, by the type they ask for."),
         names.iter().map(|name| [("type", name.as_str())]).zip(counts),
@@ -126,7 +125,7 @@ fn rate_limit(page: &mut Page<'_>, report: &Report, networks: Networks) -> fmt::
         family("freehold_dns_rate_limit_networks_max", "Client networks that can be remembered at a time."),
         networks.room,
     )?;
-    let counts = report.udp.cookies.iter().zip(report.tcp.cookies).map(|(udp, tcp)| udp + tcp);
+    let counts = (0..COOKIES.len()).map(|state| report.sum(|totals| totals.cookies[state]));
     page.counters(
         family(
             "freehold_dns_cookies",
@@ -148,26 +147,35 @@ fn cookie(state: CookieState) -> &'static str {
 }
 
 fn connections(page: &mut Page<'_>, report: &Report) -> fmt::Result {
-    let tcp = &report.tcp;
-    let row = |count: u64| [([("transport", "tcp")], count)];
-    page.gauges(family("freehold_dns_connections_open", "Connections that are open now."), row(tcp.open()))?;
-    for (name, meaning, count) in [
-        ("freehold_dns_connections_accepted", "Connections that were accepted.", tcp.accepted),
-        ("freehold_dns_connections_closed", "Connections that are over, for whatever reason.", tcp.closed),
-        ("freehold_dns_connections_refused", "Connections closed at once because of a limit.", tcp.refused),
-        ("freehold_dns_connections_evicted", "Connections closed, while idle, to make room for others.", tcp.evicted),
+    type Count = fn(&Totals) -> u64;
+    let with_connections = [("tcp", &report.tcp), ("tls", &report.tls), ("quic", &report.quic)];
+    let rows = |count: Count| with_connections.map(|(name, totals)| ([("transport", name)], count(totals)));
+    page.gauges(family("freehold_dns_connections_open", "Connections that are open now."), rows(Totals::open))?;
+    let families: [(_, _, Count); 7] = [
+        ("freehold_dns_connections_accepted", "Connections that were accepted.", |totals| totals.accepted),
+        ("freehold_dns_connections_closed", "Connections that are over, for whatever reason.", |totals| totals.closed),
+        ("freehold_dns_connections_refused", "Connections closed at once because of a limit.", |totals| totals.refused),
+        ("freehold_dns_connections_evicted", "Connections closed, while idle, to make room for others.", |totals| {
+            totals.evicted
+        }),
         (
             "freehold_dns_connections_timed_out",
             "Connections closed because the client was idle or slow for too long.",
-            tcp.timed_out,
+            |totals| totals.timed_out,
         ),
         (
             "freehold_dns_connections_failed",
             "Connections that the kernel could not hand over, such as for want of file descriptors.",
-            tcp.accept_failed,
+            |totals| totals.accept_failed,
         ),
-    ] {
-        page.counters(family(name, meaning), row(count))?;
+        (
+            "freehold_dns_handshakes_failed",
+            "Connections over TLS and QUIC that ended before both sides had agreed on keys.",
+            |totals| totals.handshakes_failed,
+        ),
+    ];
+    for (name, meaning, count) in families {
+        page.counters(family(name, meaning), rows(count))?;
     }
     Ok(())
 }

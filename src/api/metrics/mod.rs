@@ -1,9 +1,12 @@
 //! `/metrics`: everything that is counted, in the text format of OpenMetrics 1.0 (docs/metrics.md has the list).
 //!
 //! Each folder counts in a `stats.rs` of its own and knows nothing of this page, which reads them all. No name or
-//! address of a client, and no name of a zone, is ever a label: their number has no bound.
+//! address of a client is ever a label: their number has no bound. What the owner has made, routes and certificates, is told one by
+//! one up to [`ROUTES_MAX`].
 
+mod certificates;
 mod dns;
+mod edge;
 mod page;
 mod process;
 mod requests;
@@ -20,12 +23,16 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
-use super::auth::Allowed;
+use super::auth::{Allowed, unix_seconds};
 use super::extract::NoQuery;
-use super::{Admin, Problem, blocking};
+use super::{Admin, Problem, blocking, routes};
 use crate::access::Object;
+use crate::route::Route;
+use crate::store::Snapshot;
 use page::{Page, family};
 
+/// Routes that are told one by one; further ones are only in the sums.
+const ROUTES_MAX: usize = 1_000;
 /// What the page is written in.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -49,6 +56,26 @@ fn write(admin: Arc<Admin>) -> Result<String, fmt::Error> {
     Ok(page)
 }
 
+/// The edge, routes and certificates.
+fn web(page: &mut Page<'_>, admin: &Admin, snapshot: &Snapshot) -> fmt::Result {
+    let (now, lookout) = (unix_seconds(), admin.live.as_ref().map(|live| &live.acme));
+    let shown: Vec<(&Route, String)> =
+        snapshot.routes.iter().take(ROUTES_MAX).map(|route| (&**route, routes::shown_id(route))).collect();
+    if let Some(edge) = admin.live.as_ref().and_then(|live| live.edge.as_ref()) {
+        edge::write(page, &edge.meter.totals())?;
+        let ids: Vec<(&str, String)> = shown.iter().map(|(route, shown)| (route.id(), shown.clone())).collect();
+        edge::routes(page, &ids, &edge.meter.routes())?;
+    }
+    let sources = routes::Sources { snapshot, lookout, now };
+    let state =
+        |(route, shown): &'_ (&Route, String)| (shown.clone(), routes::RouteState::of(route.host().as_str(), &sources));
+    let states: Vec<(String, routes::RouteState)> = shown.iter().map(state).collect();
+    let states: Vec<(&str, &routes::RouteState)> = states.iter().map(|(id, state)| (id.as_str(), state)).collect();
+    certificates::routes(page, &states)?;
+    certificates::write(page, snapshot, now)?;
+    lookout.map_or(Ok(()), |lookout| certificates::keeper(page, lookout))
+}
+
 /// Reads everything, and writes it.
 struct Everything(Arc<Admin>);
 
@@ -68,7 +95,9 @@ impl Collector for Everything {
         if let Some(live) = &admin.live {
             dns::write(&mut page, &live.dns.report(), live.dns.networks())?;
         }
-        store::write(&mut page, &admin.store.snapshot(), &admin.store.report())?;
+        let snapshot = admin.store.snapshot();
+        web(&mut page, admin, &snapshot)?;
+        store::write(&mut page, &snapshot, &admin.store.report())?;
         requests::write(&mut page, &admin.stats)?;
         process::write(&mut page, &super::process::Process::read(), admin.started_at)
     }

@@ -8,7 +8,9 @@ use axum::http::Method;
 use super::super::tests::{Bench, FILE, ZONE};
 use super::super::{Hindrance, Live, TEXT_DNS};
 use super::*;
+use crate::cert::{Attempt, Authority, Story};
 use crate::dns::{self, Settings, Sockets};
+use crate::store::{Actor, Change, Item, Store};
 
 const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
 /// What stands around the table in the manual.
@@ -47,6 +49,19 @@ impl Block {
 async fn page() -> String {
     let bench = Bench::live(Vec::new());
     bench.put(FILE, ZONE).await;
+    let app = r#"{"apps": ["http://127.0.0.1:3000"]}"#;
+    bench.ask(Method::PUT, "/v1/routes/app.home.example%2Fa%22b", "application/json", app).await;
+    let authority = Authority::new(unix_seconds()).unwrap();
+    let names = ["app.home.example".parse().unwrap()];
+    let local = authority.issue(&names, unix_seconds(), std::time::Duration::from_secs(86_400)).unwrap();
+    let mut story = Story::new(names.to_vec());
+    let mut attempt = Attempt::new("https://ca.example/", 1);
+    attempt.fail("no", "ask another");
+    story.push(attempt);
+    story.failures = 1;
+    for item in [Item::Certificate(Arc::new(local)), Item::Story(Arc::new(story))] {
+        bench.store.commit(Change::PutItem(item), Actor::new("test", "")).await.unwrap();
+    }
     bench.ask(Method::GET, "/v1/zones/no.example", "", "").await;
     bench.ask(Method::GET, "/v1/backup", "", "").await;
     bench.ask(Method::from_bytes(b"FROBNICATE").unwrap(), "/v1/zones", TEXT_DNS, "").await;
@@ -131,7 +146,14 @@ async fn requests_are_told_by_pattern_and_never_by_what_the_client_wrote() {
         r#"freehold_api_requests_total{route="/v1/zones",method="other",status="4xx"} 1"#,
         "freehold_api_requests_in_flight 1",
         "freehold_api_backups_total 1",
-        "freehold_store_commits_total 1",
+        "freehold_store_commits_total 4",
+        r#"freehold_route_requests_total{route="app.home.example/a\"b",status="2xx"} 0"#,
+        r#"freehold_route_state{route="app.home.example/a\"b",answer="none",delegation="right",certificate="local"} 1"#,
+        r#"freehold_route_error{route="app.home.example/a\"b"} 1"#,
+        r#"freehold_delegation_right{zone="home.example"} 1"#,
+        r#"freehold_certificate_warning{certificate="app.home.example"} 0"#,
+        r#"freehold_certificate_failures{certificate="app.home.example"} 1"#,
+        r#"freehold_edge_requests_total{protocol="http2",status="5xx"} 0"#,
         "freehold_store_records 3",
     ] {
         assert!(page.lines().any(|line| line == told), "{told} is not in {page}");
@@ -170,15 +192,15 @@ async fn the_manual_tells_of_every_metric() {
 impl Bench {
     /// With a name server beside it, and whatever shall hinder it.
     fn live(hindrances: Vec<Hindrance>) -> Self {
-        Self::with_live(Some(Self::live_of(hindrances)))
+        Self::with_live(|store| Self::live_of(store, hindrances))
     }
 
     /// A server that nothing hinders.
-    pub(in crate::api) fn live_of_nothing() -> Live {
-        Self::live_of(Vec::new())
+    pub(in crate::api) fn live_of_nothing(store: &Arc<Store>) -> Live {
+        Self::live_of(store, Vec::new())
     }
 
-    fn live_of(hindrances: Vec<Hindrance>) -> Live {
+    fn live_of(store: &Arc<Store>, hindrances: Vec<Hindrance>) -> Live {
         let settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Settings::default() };
         let snapshots = std::sync::Arc::new(arc_swap::ArcSwap::default());
         let server = dns::start(Sockets::bind(&settings).unwrap(), &settings, &[0; 16], snapshots).unwrap();
@@ -190,7 +212,9 @@ impl Bench {
         };
         let addresses = server.addresses().iter().map(ToString::to_string).collect();
         let (dns, ready) = (server.meter().clone(), std::sync::Arc::new(ready));
-        Live { addresses, ourselves: Default::default(), dns, ready }
+        let acme = crate::acme::Lookout::idle(Arc::clone(store));
+        let edge = Some(crate::api::LiveEdge { meter: Default::default(), https: Vec::new() });
+        Live { addresses, ourselves: Default::default(), dns, ready, acme, edge }
     }
 }
 

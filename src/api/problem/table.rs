@@ -138,7 +138,7 @@ table! {
     NotReady SERVICE_UNAVAILABLE "not-ready" "Not ready"
         "Something the server is there for does not work at present; `detail` names all of it."
     Busy SERVICE_UNAVAILABLE "busy" "Too busy"
-        "There are too many connections to the admin API; `Retry-After` says when to come again."
+        "There are too many connections to the admin API, or tests of routes; `Retry-After` says when to come again."
     Closing SERVICE_UNAVAILABLE "closing" "Closing"
         "The server is about to end: nothing was changed."
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::types::maybe_whole;
 use crate::api::{Problem, ZoneFault};
-use crate::route::{App, Fault, Folder, Host, PathPrefix, Redirect, Route, Target};
+use crate::route::{App, Fault, Folder, Host, OptionFault, Options, PathPrefix, Redirect, Route, Target};
 use crate::zone;
 
 /// What a route shall lead to: `apps`, `redirect` or `folder`.
@@ -17,7 +17,7 @@ use crate::zone;
 pub struct NewRoute {
     /// Apps that are all alike; each request goes to one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 64)]
+    #[schema(value_type = Option<Vec<GivenApp>>, min_items = 1, max_items = 64)]
     pub apps: Option<Vec<RouteApp>>,
     /// The browser is sent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,19 +29,55 @@ pub struct NewRoute {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(default = false, examples(false))]
     pub plain_http: bool,
+    /// How its requests are treated.
+    #[serde(default, skip_serializing_if = "Options::is_empty")]
+    #[schema(required = false)]
+    pub options: Options,
 }
 
-/// An app behind a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// An app behind a route. Where there is nothing to say but where it listens, a plain string is taken as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "GivenApp")]
 pub struct RouteApp {
     /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
-    #[schema(examples("http://127.0.0.1:3000"))]
     pub url: String,
     /// Whether it gets no more requests: those under way are finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    #[schema(default = false, examples(false))]
     pub drained: bool,
+}
+
+/// An app behind a route: where it listens, or an object with more about it.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RouteApp)]
+#[serde(untagged, expecting = "expected the address of an app, or an object with \"url\" and \"drained\"")]
+pub(in crate::api) enum GivenApp {
+    /// An object, as it is always told.
+    App(WholeApp),
+    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    Address(String),
+}
+
+/// An app in full.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RouteAppObject)]
+pub(in crate::api) struct WholeApp {
+    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    #[schema(examples("http://127.0.0.1:3000"))]
+    url: String,
+    /// Whether it gets no more requests: those under way are finished.
+    #[serde(default)]
+    #[schema(default = false, examples(false))]
+    drained: bool,
+}
+
+impl From<GivenApp> for RouteApp {
+    fn from(given: GivenApp) -> Self {
+        match given {
+            GivenApp::Address(url) => Self { url, drained: false },
+            GivenApp::App(WholeApp { url, drained }) => Self { url, drained },
+        }
+    }
 }
 
 /// Where a browser is sent.
@@ -85,7 +121,8 @@ pub struct RouteFolder {
 impl NewRoute {
     /// How a route stands.
     pub(super) fn of(route: &Route) -> Self {
-        Self { plain_http: route.plain_http(), ..Self::to(route.target()) }
+        let options = Options::clone(route.options());
+        Self { plain_http: route.plain_http(), options, ..Self::to(route.target()) }
     }
 
     /// What leads to a target.
@@ -110,7 +147,15 @@ impl NewRoute {
 
     /// Reads it, and tells every wrong value at once.
     pub(super) fn read(self, host: Host, path: PathPrefix) -> Result<Route, Problem> {
-        let plain_http = self.plain_http;
+        let (plain_http, options) = (self.plain_http, self.options);
+        let faults: Vec<_> = options
+            .check()
+            .into_iter()
+            .map(|OptionFault { field, fault }| in_field(&format!("/options{field}"), &fault))
+            .collect();
+        if !faults.is_empty() {
+            return Err(Problem::bad_values(faults));
+        }
         let (target, field) = match (self.apps, self.redirect, self.folder) {
             (Some(apps), None, None) => (Target::Apps(read_apps(&apps)?), "/apps"),
             (None, Some(redirect), None) => (Target::Redirect(read_redirect(redirect)?), "/redirect/url"),
@@ -126,7 +171,7 @@ impl NewRoute {
         };
         let route =
             Route::new(host, path, target).map_err(|fault| Problem::bad_values(vec![in_field(field, &fault)]))?;
-        Ok(route.with_plain_http(plain_http))
+        Ok(route.with_plain_http(plain_http).with_options(options))
     }
 }
 

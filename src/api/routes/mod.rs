@@ -7,6 +7,9 @@
 //! limits: nothing else could say whose it is.
 
 mod body;
+mod conflict;
+mod state;
+pub(super) mod trial;
 mod view;
 
 use std::sync::Arc;
@@ -18,16 +21,21 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::auth::{Allowed, unix_seconds};
-use super::extract::{Body, DryRun, NoQuery};
+use super::extract::{Body, DryRun, NoQuery, Queries};
 use super::problem::{BadValues, LeadsBack, NameTaken, NoSuchRoute, Stale};
 use super::tag::{self, Conditions, Known};
 use super::{Admin, Problem, change};
 use crate::access::Object;
-use crate::route::{Fault, Host, PathPrefix, Route, circle};
+use crate::route::{Fault, Host, PathPrefix, Route};
 use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapshot};
 use crate::wire::{Kind, Name};
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
-pub use view::{RouteCertificate, RouteChange, RouteList, RouteSummary};
+pub(super) use conflict::{guard, ourselves};
+pub use state::{RouteAnswer, RouteCertificate, RouteDelegation};
+pub(super) use state::{RouteState, Sources};
+pub use trial::{RouteTest, RouteTestStep};
+pub(super) use view::id as shown_id;
+pub use view::{RouteChange, RouteList, RouteSummary};
 
 /// The types of the sets that a route owns.
 const ADDRESSES: [Kind; 2] = [Kind::A, Kind::AAAA];
@@ -62,6 +70,29 @@ impl RouteId {
     }
 }
 
+/// Routes on a page, by default and at most.
+pub(super) const LIMIT_DEFAULT: usize = 1_000;
+pub(super) const LIMIT_MAX: usize = 10_000;
+
+/// Which page of the list of routes.
+pub(in crate::api) struct RoutePage {
+    limit: usize,
+    /// The id of the first route; empty for the very first.
+    from: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RoutePage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let queries = Queries::from_request_parts(parts, state).await?.only(&["limit", "cursor"])?;
+        let limit = queries.number("limit", 1..=LIMIT_MAX as u64)?.map_or(LIMIT_DEFAULT, |limit| limit as usize);
+        let from = queries.one("cursor")?.map(RouteId::read).transpose();
+        let from = from.map_err(|fault| Problem::bad_request(fault.message, &fault.cure))?;
+        Ok(Self { limit, from: from.map(|id| id.key()).unwrap_or_default() })
+    }
+}
+
 /// Whether the routes of this host may be seen: by whoever sees its addresses. To change one takes a token without limits,
 /// because a route opens a port or a folder of the server's own machine, which no right to a name should do.
 fn may_see(allowed: &Allowed, snapshot: &Snapshot, host: &Host) -> Result<(), Problem> {
@@ -76,15 +107,20 @@ fn may_see(allowed: &Allowed, snapshot: &Snapshot, host: &Host) -> Result<(), Pr
 
 /// List all routes
 ///
-/// With the zone that holds the records of each, and its certificate.
+/// Page by page, each with how it stands: what its name is answered with, whether the world is led here for it, its certificate.
+/// That is what is kept; nobody is asked for it.
 #[utoipa::path(get, path = "/v1/routes", tag = "Routes", operation_id = "listRoutes",
+    params(RoutePage),
     responses((status = 200, description = "The routes.", body = RouteList)))]
-pub(in crate::api) async fn list(allowed: Allowed, _: NoQuery) -> Result<Json<RouteList>, Problem> {
-    let snapshot = allowed.to(Object::Server)?.store.snapshot();
-    let now = unix_seconds();
-    let shown = snapshot.routes.iter().filter(|route| may_see(&allowed, &snapshot, route.host()).is_ok());
-    let routes = shown.map(|route| RouteSummary::of(route, &snapshot, now)).collect();
-    Ok(Json(RouteList { revision: snapshot.revision, routes }))
+pub(in crate::api) async fn list(allowed: Allowed, page: RoutePage) -> Result<Json<RouteList>, Problem> {
+    let admin = allowed.to(Object::Server)?;
+    let snapshot = admin.store.snapshot();
+    let mut shown =
+        snapshot.routes.iter_from(&page.from).filter(|route| may_see(&allowed, &snapshot, route.host()).is_ok());
+    let sources = sources(&admin, &snapshot);
+    let routes = shown.by_ref().take(page.limit).map(|route| RouteSummary::of(route, &sources)).collect();
+    let next = shown.next().map(|route| view::id(route));
+    Ok(Json(RouteList { revision: snapshot.revision, routes, next }))
 }
 
 /// Read a route
@@ -92,10 +128,11 @@ pub(in crate::api) async fn list(allowed: Allowed, _: NoQuery) -> Result<Json<Ro
     params(RouteId, Known),
     responses((status = 200, description = "The route.", body = RouteSummary, headers(("ETag"))), NoSuchRoute))]
 pub(in crate::api) async fn get(allowed: Allowed, id: RouteId, _: NoQuery, known: Known) -> Result<Response, Problem> {
-    let snapshot = allowed.to(Object::Server)?.store.snapshot();
+    let admin = allowed.to(Object::Server)?;
+    let snapshot = admin.store.snapshot();
     may_see(&allowed, &snapshot, &id.host)?;
     let route = snapshot.routes.get(&id.key()).ok_or_else(|| no_route(&id.key()))?;
-    Ok(known.answer(&tag_of(route), Json(RouteSummary::of(route, &snapshot, unix_seconds()))))
+    Ok(known.answer(&tag_of(route), Json(RouteSummary::of(route, &sources(&admin, &snapshot)))))
 }
 
 /// Set a route
@@ -115,12 +152,12 @@ pub(in crate::api) async fn put(
     Body(new): Body<NewRoute>,
 ) -> Result<Response, Problem> {
     let admin = allowed.to(Object::Everything)?;
-    let snapshot = admin.store.snapshot();
     let route = Arc::new(new.read(id.host, id.path)?);
-    check(&admin, &snapshot, &route)?;
     let item = Arc::clone(&route);
+    let ourselves = ourselves(&admin, &route);
     let decision = Decision::new(1, move |now| {
         conditions.hold(now.routes.get(item.id()).map(|route| tag_of(route)))?;
+        conflict::check(&item, now, &ourselves)?;
         Ok(Change::PutItem(Item::Route(Arc::clone(&item))))
     });
     let done = make(&admin, &allowed, Change::Decide(decision), dry_run, route.id()).await?;
@@ -178,16 +215,9 @@ async fn make(admin: &Admin, allowed: &Allowed, change: Change, dry_run: bool, i
     })
 }
 
-/// Refuses what would lead back to ourselves.
-fn check(admin: &Admin, snapshot: &Snapshot, route: &Arc<Route>) -> Result<(), Problem> {
-    let mut ourselves = admin.live.as_ref().map(|live| live.ourselves.clone()).unwrap_or_default();
-    if let Some(own) = &snapshot.addresses {
-        ourselves.addresses.extend(own.ipv4().iter().map(|address| std::net::IpAddr::V4(*address)));
-        ourselves.addresses.extend(own.ipv6().iter().map(|address| std::net::IpAddr::V6(*address)));
-    }
-    let mut routes = snapshot.routes.clone();
-    routes.insert(Arc::clone(route)); // it may lead to its own host
-    circle::check(route, &routes, &ourselves).map_err(|fault| Problem::new(LeadsBack, fault.message, &fault.cure))
+/// What states are made of.
+fn sources<'a>(admin: &'a Admin, snapshot: &'a Snapshot) -> Sources<'a> {
+    Sources { snapshot, lookout: admin.live.as_ref().map(|live| &live.acme), now: unix_seconds() }
 }
 
 fn tag_of(route: &Route) -> String {

@@ -3,6 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::api::Live;
 use crate::api::auth::tests::{Ask, Reply};
 use crate::api::tests::{Bench, FILE, ZONE};
 use crate::route::circle::Ourselves;
@@ -53,7 +54,11 @@ async fn a_route_comes_with_its_records_and_goes_with_them() {
     let expected = json!({
         "id": "app.home.example/", "host": "app.home.example", "path": "/", "zone": "home.example",
         "target": {"apps": [{"url": "http://127.0.0.1:3000"}]},
-        "certificate": {"state": "none", "issuer": null, "valid_until": null},
+        "answer": {"state": "addresses", "records": ["A 192.0.2.80", "AAAA 2001:db8::80"]},
+        "delegation": {"zone": "home.example", "state": "unknown", "message": "it was not looked at yet", "cure": null,
+            "name_servers": [], "looked_at": null},
+        "certificate": {"state": "none", "issuer": null, "serial": null, "valid_until": null, "next_attempt": null,
+            "failures": 0, "last_error": null},
     });
     assert_eq!((read.status, &read.body), (200, &expected));
     let tag = made.headers["etag"].to_str().unwrap();
@@ -133,14 +138,14 @@ async fn a_wrong_route_is_told_with_field_and_cure() {
 
 #[tokio::test]
 async fn nothing_leads_back_to_ourselves() {
-    let mut live = Bench::live_of_nothing();
-    live.ourselves = Ourselves {
+    let ourselves = Ourselves {
         edge: vec!["0.0.0.0:443".parse().unwrap()],
         admin: vec!["127.0.0.1:8053".parse().unwrap()],
         admin_socket: Some("/run/freehold/admin.socket".into()),
+        dns: vec![],
         addresses: vec![],
     };
-    let bench = Bench::with_live(Some(live));
+    let bench = Bench::with_live(|store| Live { ourselves, ..Bench::live_of_nothing(store) });
     let admin = bench.token("admin", r#"{"rights":"admin"}"#).await.reveal();
     for (body, word) in [
         (r#"{"apps": [{"url": "http://127.0.0.1:8053"}]}"#, "admin API"),
@@ -182,4 +187,112 @@ async fn a_narrow_token_sees_the_routes_of_its_names_and_changes_none() {
     }
     let write = bench.token("write", r#"{"rights":"write"}"#).await.reveal();
     assert_eq!(ask(&bench, &write, Method::DELETE, PLACE).await.status, 200);
+}
+
+#[tokio::test]
+async fn routes_are_listed_page_by_page() {
+    let (bench, admin) = bench().await;
+    let ids = ["a.test/", "b.home.example/api", "b.home.example/", "*.a.test/", "*.b.test/x", "*.b.test/"];
+    for id in ids {
+        let path = format!("/v1/routes/{}", id.replace('/', "%2F"));
+        assert_eq!(put(&bench, &admin, &path, r#"{"apps": ["http://127.0.0.1:3000"]}"#).await.status, 201, "{id}");
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = ask(&bench, &admin, Method::GET, &format!("/v1/routes?limit=1{cursor}")).await;
+        let routes = page.body["routes"].as_array().unwrap();
+        assert_eq!(routes.len(), 1, "{}", page.body);
+        seen.push(routes[0]["id"].as_str().unwrap().to_owned());
+        let Some(next) = page.body["next"].as_str() else { break };
+        cursor = format!("&cursor={}", next.replace('/', "%2F"));
+    }
+    assert_eq!(seen, ids);
+    for wrong in ["limit=0", "limit=10001", "cursor=a..b", "page=2"] {
+        assert_eq!(ask(&bench, &admin, Method::GET, &format!("/v1/routes?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
+/// Each half of a circle is fine alone; the second is refused, however close they come and whichever way.
+#[tokio::test]
+async fn of_two_changes_that_close_a_circle_one_is_refused() {
+    let (bench, admin) = bench().await;
+    let one = r#"{"redirect": {"url": "https://b.test/"}}"#;
+    let two = r#"{"redirect": {"url": "https://a.test/"}}"#;
+    for _ in 0..20 {
+        let (first, second) =
+            tokio::join!(put(&bench, &admin, "/v1/routes/a.test", one), put(&bench, &admin, "/v1/routes/b.test", two));
+        let mut told = [kind(&first).0, kind(&second).0];
+        told.sort_unstable();
+        assert_eq!(told, [201, 409], "{} {}", first.body, second.body);
+        for path in ["/v1/routes/a.test", "/v1/routes/b.test"] {
+            ask(&bench, &admin, Method::DELETE, path).await;
+        }
+    }
+}
+
+/// A change that is taken back must not bring back what leads to ourselves by now.
+#[tokio::test]
+async fn an_undo_closes_no_circle() {
+    let (bench, admin) = bench().await;
+    let to = |host: &str| format!(r#"{{"redirect": {{"url": "https://{host}.home.example/"}}}}"#);
+    assert_eq!(put(&bench, &admin, "/v1/routes/one.home.example", &to("two")).await.status, 201);
+    let gone = ask(&bench, &admin, Method::DELETE, "/v1/routes/one.home.example").await;
+    assert_eq!(put(&bench, &admin, "/v1/routes/two.home.example", &to("one")).await.status, 201);
+    let undo = json!({"revision": gone.body["revision"]}).to_string();
+    let refused = Ask::new(Method::POST, "/v1/zones/home.example/undo").body(JSON, &undo).send(&bench, &admin).await;
+    assert_eq!(kind(&refused), (409, "leads-back"), "{}", refused.body);
+    assert!(bench.store.snapshot().routes.get("one.home.example/").is_none());
+}
+
+#[tokio::test]
+async fn a_name_of_ours_that_is_ourselves_is_seen() {
+    let ourselves = Ourselves { edge: vec!["0.0.0.0:443".parse().unwrap()], ..Ourselves::default() };
+    let bench = Bench::with_live(|store| Live { ourselves, ..Bench::live_of_nothing(store) });
+    let admin = bench.token("admin", r#"{"rights":"admin"}"#).await.reveal();
+    bench.put(FILE, &format!("{ZONE}me 300 A 127.0.0.1\nalias 300 CNAME me\nother 300 A 192.0.2.7\n")).await;
+    for (name, status) in [("me", 409), ("alias", 409), ("other", 201)] {
+        let body = format!(r#"{{"apps": ["https://{name}.home.example"]}}"#);
+        let told = put(&bench, &admin, "/v1/routes/app.elsewhere.test", &body).await;
+        assert_eq!(told.status, status, "{name}: {}", told.body);
+    }
+}
+
+#[tokio::test]
+async fn a_test_names_the_step_that_fails_and_the_cure() {
+    let bench = Bench::with_live(Bench::live_of_nothing);
+    let admin = bench.token("admin", r#"{"rights":"admin"}"#).await.reveal();
+    bench.put(FILE, ZONE).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let body = format!(r#"{{"apps": ["http://{free}"]}}"#);
+    assert_eq!(put(&bench, &admin, PLACE, &body).await.status, 201);
+    let told = ask(&bench, &admin, Method::POST, &format!("{PLACE}%2Fx/test")).await;
+    assert_eq!(
+        (told.status, &told.body["well"], &told.body["route"]),
+        (200, &json!(false), &json!("app.home.example/"))
+    );
+    let steps = told.body["steps"].as_array().unwrap();
+    let found = |step: &str, view: &str| {
+        let is = |one: &&Value| one["step"] == step && one["view"] == view;
+        steps.iter().find(is).unwrap_or_else(|| panic!("{step} {view}: {}", told.body))
+    };
+    for (step, view, outcome) in [
+        ("route", "direct", "well"),
+        ("name", "direct", "wrong"),
+        ("app", "direct", "wrong"),
+        ("address", "direct", "wrong"),
+        ("delegation", "public", "skipped"),
+        ("name", "public", "skipped"),
+    ] {
+        assert_eq!(found(step, view)["outcome"], outcome, "{step} {view}: {}", told.body);
+    }
+    assert!(found("app", "direct")["message"].as_str().unwrap().ends_with("nobody listens there"));
+    assert!(found("app", "direct")["cure"].as_str().unwrap().starts_with("start the app"));
+    assert!(found("delegation", "public")["message"].as_str().unwrap().contains("private name"));
+    let none = ask(&bench, &admin, Method::POST, "/v1/routes/none.home.example/test").await;
+    assert_eq!(none.body["steps"][0]["cure"], "`freehold route add none.home.example TARGET` makes one");
+    assert_eq!(ask(&bench, &admin, Method::POST, "/v1/routes/*.home.example/test").await.status, 400);
+    let reader = bench.token("reader", r#"{"rights":"read"}"#).await.reveal();
+    assert_eq!(ask(&bench, &reader, Method::POST, &format!("{PLACE}/test")).await.status, 403);
+    let narrow = bench.token("narrow", r#"{"rights":"write","zones":["other.example."]}"#).await.reveal();
+    assert_eq!(ask(&bench, &narrow, Method::POST, &format!("{PLACE}/test")).await.status, 403);
 }

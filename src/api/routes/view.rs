@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::NewRoute;
+use super::state::{RouteAnswer, RouteCertificate, RouteDelegation, RouteState, Sources};
 use super::{ADDRESSES, change};
 use crate::api::ZoneFault;
-use crate::api::event::moment;
-use crate::api::types::{ZoneChange, plain};
-use crate::cert::{Certificate, Origin};
+use crate::api::types::ZoneChange;
 use crate::route::Route;
-use crate::store::{Done, Snapshot};
+use crate::store::Done;
 use crate::wire::Name;
 
 /// All routes.
@@ -21,6 +20,10 @@ pub struct RouteList {
     pub revision: u64,
     /// The routes: names in order, then wildcards; longer paths of a host first.
     pub routes: Vec<RouteSummary>,
+    /// Where the next page begins; none behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("office.home.example/"))]
+    pub next: Option<String>,
 }
 
 /// A route, and how it stands.
@@ -40,22 +43,12 @@ pub struct RouteSummary {
     /// The zone of ours that its host lies in; null for a host that others answer for.
     #[schema(examples("home.example"))]
     pub zone: Option<String>,
+    /// What this server answers for its host.
+    pub answer: RouteAnswer,
+    /// Whether the world is led here for its host; null for a host that others answer for.
+    pub delegation: Option<RouteDelegation>,
     /// The certificate that its host is served with.
     pub certificate: RouteCertificate,
-}
-
-/// The certificate of a route's host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RouteCertificate {
-    /// `public`; `local`, of the built-in CA, which browsers do not know; `ended`; `none`, not yet.
-    #[schema(pattern = "^(public|local|ended|none)$", examples("public"))]
-    pub state: String,
-    /// Who vouches for it.
-    #[schema(examples("Let's Encrypt E7"))]
-    pub issuer: Option<String>,
-    /// Until when it is valid, in UTC (RFC 3339).
-    #[schema(format = "date-time", examples("2027-02-19T15:24:05Z"))]
-    pub valid_until: Option<String>,
 }
 
 /// What a change of a route did, or would do.
@@ -83,19 +76,10 @@ pub struct RouteChange {
 }
 
 impl RouteSummary {
-    pub(super) fn of(route: &Route, snapshot: &Snapshot, now: u64) -> Self {
-        let host = route.host().as_str();
-        let name = host.parse::<Name>().ok();
-        let zone = name.and_then(|name| Some(plain(snapshot.home(name.borrow())?.apex())));
-        let held = snapshot.certificates.for_server_name(host, now);
-        Self {
-            id: id(route),
-            host: host.to_owned(),
-            path: path(route),
-            target: NewRoute::of(route),
-            zone,
-            certificate: RouteCertificate::of(held.map(|held| &**held), now),
-        }
+    pub(super) fn of(route: &Route, sources: &Sources<'_>) -> Self {
+        let RouteState { zone, answer, delegation, certificate, .. } = RouteState::of(route.host().as_str(), sources);
+        let (id, host, path) = (id(route), route.host().as_str().to_owned(), path(route));
+        Self { id, host, path, target: NewRoute::of(route), zone, answer, delegation, certificate }
     }
 }
 
@@ -104,24 +88,8 @@ fn path(route: &Route) -> String {
     route.path().as_str().replace('%', "%25")
 }
 
-fn id(route: &Route) -> String {
+pub(in crate::api) fn id(route: &Route) -> String {
     format!("{}{}", route.host(), path(route))
-}
-
-impl RouteCertificate {
-    fn of(held: Option<&Certificate>, now: u64) -> Self {
-        let state = match held {
-            None => "none",
-            Some(held) if !held.is_valid(now) => "ended",
-            Some(held) if *held.origin() == Origin::Local => "local",
-            Some(_) => "public",
-        };
-        Self {
-            state: state.to_owned(),
-            issuer: held.map(|held| held.issuer().to_owned()),
-            valid_until: held.map(|held| moment(held.not_after())),
-        }
-    }
 }
 
 impl RouteChange {

@@ -20,7 +20,7 @@ mod zone;
 
 pub use cert::Cert;
 pub use record::{Owner, Record, Records};
-pub use route::{NewRoute, Route};
+pub use route::{ChangedRoute, NewRoute, Route};
 pub use token::{NewToken, Token};
 pub use zone::{Zone, ZoneFile, ZoneFiles};
 

@@ -7,12 +7,37 @@ use crate::route::{Fault, Target};
 /// What to do with routes. A route is named by its host, or by host and path.
 #[derive(Debug, Subcommand)]
 pub enum Route {
-    /// Show all routes: where each leads, and how its certificate stands
+    /// Show all routes: where each leads, what its name is answered with, and how its certificate stands
     #[command(after_help = "\
 Examples:
   freehold route list
   freehold route list -o json")]
     List,
+    /// Show a route and all that is known of it: name, delegation, certificate, the last error
+    #[command(after_help = "\
+Examples:
+  freehold route show app.example.org
+  freehold route show app.example.org/api -o json
+
+Nobody is asked for it; `freehold route test` does.")]
+    Show {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+    },
+    /// Visit a site step by step, as this server sees it and as a stranger does, and say what is wrong
+    #[command(after_help = "\
+Examples:
+  freehold route test app.example.org
+  freehold route test app.example.org/api/health
+
+The path is one that a visitor would ask for; the app is asked for it, twice or more. It takes a running server.
+Exit code 1: something is wrong.")]
+    Test {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+    },
     /// Make a route; refused if there is one for this host and path
     #[command(after_help = "\
 Examples:
@@ -24,12 +49,13 @@ Examples:
 
 The records of the host come with it, if its zone is here, and a certificate is asked for.")]
     Add(NewRoute),
-    /// Make a route, or put other targets in the place of those it has
+    /// Make a route, or change what is named of the one there is
     #[command(after_help = "\
 Examples:
   freehold route set app.example.org http://127.0.0.1:3001 --dry-run
-  freehold route set app.example.org http://127.0.0.1:3001")]
-    Set(NewRoute),
+  freehold route set app.example.org http://127.0.0.1:3001
+  freehold route set app.example.org --plain-http=false           the rest stays as it is")]
+    Set(ChangedRoute),
     /// Give an app of a route no more requests; what is under way is finished
     #[command(after_help = "\
 Examples:
@@ -76,6 +102,29 @@ pub struct NewRoute {
     /// Serve plain HTTP as well, instead of sending it on to HTTPS
     #[arg(long)]
     pub plain_http: bool,
+    /// How its requests are treated; may be given several times. docs/routes.md has all options
+    #[arg(short = 'O', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What is to be changed of a route.
+#[derive(Args, Debug)]
+pub struct ChangedRoute {
+    /// The host, or host and path
+    #[arg(value_name = "HOST[/PATH]")]
+    pub route: String,
+    /// Where to: an app (http://, https://, h2c://, unix:), redirect:URL, or a folder; several apps take turns
+    #[arg(value_name = "TARGET", value_parser = target)]
+    pub targets: Vec<Target>,
+    /// Serve plain HTTP as well, instead of sending it on to HTTPS
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false", hide_possible_values = true)]
+    pub plain_http: Option<bool>,
+    /// How its requests are treated; may be given several times. An empty value puts an option back
+    #[arg(short = 'O', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
     /// Only say what would change
     #[arg(long)]
     pub dry_run: bool,

@@ -20,6 +20,7 @@ use super::logging;
 use crate::acme;
 use crate::api;
 use crate::api::system_reason;
+use crate::cert::Subject;
 use crate::dns;
 use crate::edge;
 use crate::store;
@@ -34,6 +35,9 @@ const DATA_VARIABLE: &str = "FREEHOLD_DATA";
 const DEVELOPMENT_DATA: &str = "./freehold-data";
 /// The DNS port of development mode: nobody needs rights for it.
 const DEVELOPMENT_PORT: u16 = 5300;
+/// Its port of DNS over TLS and over QUIC, and the name of the server there.
+const DEVELOPMENT_ENCRYPTED_PORT: u16 = 8853;
+const DEVELOPMENT_NAME: &str = "dns.home.example";
 /// Its ports of HTTP and HTTPS.
 const DEVELOPMENT_HTTP_PORT: u16 = 8080;
 const DEVELOPMENT_HTTPS_PORT: u16 = 8443;
@@ -111,6 +115,9 @@ pub fn load(chosen: &Chosen) -> Result<Loaded, Bad> {
     }
     if !chosen.listen.is_empty() {
         settings.dns.listen = chosen.listen.iter().copied().map(dns::settings::Listen).collect();
+        if file.is_none() {
+            settings.dns.encrypted = development_encrypted(&chosen.listen);
+        }
     }
     if !chosen.admin.is_empty() {
         settings.admin.listen = Some(chosen.admin.iter().copied().map(api::Listen).collect());
@@ -144,10 +151,25 @@ fn development() -> Settings {
     let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, DEVELOPMENT_PORT));
     settings.dns.listen = [Some(ipv4), ipv6].into_iter().flatten().map(dns::settings::Listen).collect();
     let addresses: Vec<IpAddr> = [Some(ipv4), ipv6].into_iter().flatten().map(|address| address.ip()).collect();
+    settings.dns.encrypted = development_encrypted(&[Some(ipv4), ipv6].into_iter().flatten().collect::<Vec<_>>());
     let at = |port| addresses.iter().map(|address| edge::settings::Listen(*address, Some(port))).collect();
     let (listen_http, listen_https) = (at(DEVELOPMENT_HTTP_PORT), at(DEVELOPMENT_HTTPS_PORT));
     settings.edge = Some(edge::Settings { listen_http, listen_https, addresses, ..edge::Settings::default() });
     settings
+}
+
+/// Encrypted DNS beside these addresses: at a port of its own, or at a free one where a free one was wanted.
+fn development_encrypted(listen: &[SocketAddr]) -> Option<dns::settings::Encrypted> {
+    let mut addresses: Vec<_> = listen
+        .iter()
+        .map(|address| (address.ip(), if address.port() == 0 { 0 } else { DEVELOPMENT_ENCRYPTED_PORT }))
+        .collect();
+    addresses.sort();
+    addresses.dedup_by_key(|(address, _)| *address);
+    let listen: Vec<_> = addresses.into_iter().map(|place| dns::settings::Listen(place.into())).collect();
+    let name: Subject = DEVELOPMENT_NAME.parse().ok()?;
+    let https = dns::settings::Https { host: name.clone(), path: "/dns-query".into() };
+    Some(dns::settings::Encrypted { names: vec![name], tls: listen.clone(), quic: listen, https: Some(https) })
 }
 
 fn read_file(path: &Path) -> Result<(Settings, toml::Table), Bad> {

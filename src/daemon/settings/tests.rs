@@ -133,6 +133,7 @@ fn the_manual_names_every_setting() {
         "dns",
         "dns.tcp",
         "dns.rate_limit",
+        "dns.encrypted",
         "admin",
         "edge",
         "edge.clients",
@@ -171,7 +172,7 @@ fn the_sample_of_init_holds_every_setting() {
     for section in ["store", "dns", "dns.tcp", "dns.rate_limit", "admin", "log"] {
         let within = all.iter().skip_while(|line| **line != format!("[{section}]")).skip(1);
         let within: Vec<_> = within.take_while(|line| !line.starts_with('[')).collect();
-        for key in keys(section).iter().filter(|key| !["tcp", "rate_limit"].contains(&key.as_str())) {
+        for key in keys(section).iter().filter(|key| !["tcp", "rate_limit", "encrypted"].contains(&key.as_str())) {
             assert!(
                 within.iter().any(|line| line.starts_with(&format!("{key} = "))),
                 "the sample lacks {section}.{key}"

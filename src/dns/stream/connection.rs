@@ -1,31 +1,32 @@
-//! One TCP connection: read what there is, answer all of it, write the answers together.
+//! One connection, over TCP or TLS: read what there is, answer all of it, write the answers together.
 //!
 //! Buffers belong to the thread; a connection keeps octets of its own only while half a query has come or the client does
 //! not take its replies, and then nothing more is read. So an idle connection costs a few hundred octets, and a
-//! slow one is bounded.
+//! slow one is bounded. One over TLS costs some kilooctets more, for its keys.
 
 use std::io;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
 use super::Worker;
-use super::seats::Waiting;
+use super::octets::Octets;
 use crate::dns::answers::Turn;
-use crate::dns::{Moment, Transport};
+use crate::dns::seats::Waiting;
+use crate::dns::{Moment, Peer};
 use crate::limits;
 
 /// Octets that are read at once; some hundred queries, after which other connections have their turn.
 const INPUT_SIZE: usize = 16 << 10;
 /// Octets of replies after which they are written; the last one may be as long as a message can be.
-const OUTPUT_SIZE: usize = 16 << 10;
+pub(super) const OUTPUT_SIZE: usize = 16 << 10;
 /// Octets of the length in front of each message (RFC 1035, section 4.2.2).
 const PREFIX: usize = 2;
 
@@ -42,16 +43,44 @@ impl Default for Buffers {
     }
 }
 
-/// A connection with its seat.
-pub(super) struct Connection {
-    stream: TcpStream,
-    address: IpAddr,
+/// The place of a connection among those of its thread; left when this is dropped.
+pub(super) struct Place {
     worker: Rc<Worker>,
+    address: IpAddr,
     seat: u32,
+}
+
+impl Place {
+    pub(super) fn new(worker: Rc<Worker>, address: IpAddr, seat: u32) -> Self {
+        Self { worker, address, seat }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.leave(self.seat, self.address);
+    }
+}
+
+/// Shakes hands, for no longer than a first query may take, and serves the connection.
+pub(super) async fn serve_secure(tls: TlsAcceptor, stream: TcpStream, place: Place) {
+    let shaking = tls.accept_with(stream, |session| session.set_buffer_limit(Some(OUTPUT_SIZE)));
+    match Box::pin(shaking).await {
+        Ok(stream) => Connection::new(stream, place).serve().await,
+        Err(_) => place.worker.answers.borrow().stats().handshakes_failed.add(1),
+    }
+}
+
+/// A connection with its place.
+pub(super) struct Connection<S: Octets> {
+    stream: S,
+    place: Place,
     /// What was read and not yet answered: half a message, or more of them while the client does not read.
     unanswered: Vec<u8>,
     /// What was answered and not yet written.
     unsent: Vec<u8>,
+    /// Whether the stream has taken octets that the client did not take yet.
+    unflushed: bool,
 }
 
 /// How a turn ended.
@@ -62,9 +91,9 @@ enum Step {
     Over,
 }
 
-impl Connection {
-    pub(super) fn new(stream: TcpStream, address: IpAddr, worker: Rc<Worker>, seat: u32) -> Self {
-        Self { stream, address, worker, seat, unanswered: Vec::new(), unsent: Vec::new() }
+impl<S: Octets> Connection<S> {
+    pub(super) fn new(stream: S, place: Place) -> Self {
+        Self { stream, place, unanswered: Vec::new(), unsent: Vec::new(), unflushed: false }
     }
 
     /// Answers until the client or the server has had enough.
@@ -79,7 +108,7 @@ impl Connection {
 
     /// Does what can be done without waiting.
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Step>> {
-        let worker = Rc::clone(&self.worker);
+        let worker = Rc::clone(&self.place.worker);
         loop {
             ready!(self.flush(context))?;
             let Buffers { input, output } = &mut *worker.buffers.borrow_mut();
@@ -104,15 +133,16 @@ impl Connection {
 
     /// Answers the messages that are complete, as many as there is room for, and keeps the rest.
     fn answer(&mut self, came: &[u8], output: &mut [u8]) -> Exchange {
-        let mut answers = self.worker.answers.borrow_mut();
+        let mut answers = self.place.worker.answers.borrow_mut();
+        let peer = Peer { address: self.place.address, transport: self.place.worker.transport() };
         let turn = answers.turn();
         if self.unanswered.is_empty() {
-            let exchange = exchange(&turn, self.address, came, output);
+            let exchange = exchange(&turn, peer, came, output);
             self.unanswered.extend_from_slice(&came[exchange.consumed..]);
             return exchange;
         }
         self.unanswered.extend_from_slice(came);
-        let exchange = exchange(&turn, self.address, &self.unanswered, output);
+        let exchange = exchange(&turn, peer, &self.unanswered, output);
         self.unanswered.drain(..exchange.consumed);
         if self.unanswered.is_empty() {
             self.unanswered = Vec::new();
@@ -131,12 +161,13 @@ impl Connection {
             }
         }
         self.unsent.extend_from_slice(&replies[written..]);
+        self.unflushed = written > 0 && Pin::new(&mut self.stream).poll_flush(context)?.is_pending();
         Ok(())
     }
 
     /// Writes what was kept.
     fn flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
         }
         while !self.unsent.is_empty() {
@@ -147,32 +178,37 @@ impl Connection {
             self.unsent.drain(..count);
         }
         self.unsent = Vec::new();
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.unflushed = false;
         self.sit(Moment::now().micros, true);
         Poll::Ready(Ok(()))
     }
 
     /// Says what the connection waits for from now on, and how much it keeps meanwhile.
     fn sit(&self, now: u64, anew: bool) {
-        let waiting = match (self.unsent.is_empty(), self.unanswered.is_empty()) {
+        let Place { worker, seat, .. } = &self.place;
+        let stream_holds = if self.unflushed { self.stream.held_max() } else { 0 };
+        let waiting = match (self.unsent.is_empty() && !self.unflushed, self.unanswered.is_empty()) {
             (true, true) => Waiting::Query,
             (true, false) => Waiting::Message,
             (false, _) => Waiting::Reader,
         };
-        let mut seats = self.worker.seats.borrow_mut();
-        seats.wait(self.seat, waiting, now, anew);
-        seats.hold(self.seat, self.unanswered.capacity() + self.unsent.capacity());
+        let mut seats = worker.seats.borrow_mut();
+        seats.wait(*seat, waiting, now, anew);
+        seats.hold(*seat, self.unanswered.capacity() + self.unsent.capacity() + stream_holds);
         if seats.held() > limits::TCP_HELD_MAX && seats.end_longest(&[Waiting::Message, Waiting::Reader]) {
-            self.worker.answers.borrow().stats().evicted.add(1);
+            worker.answers.borrow().stats().evicted.add(1);
         }
     }
 }
 
-impl Drop for Connection {
+impl<S: Octets> Drop for Connection<S> {
     fn drop(&mut self) {
-        if !self.unsent.is_empty() {
-            reset(&self.stream);
+        if self.unsent.is_empty() && !self.unflushed {
+            self.stream.say_goodbye();
+        } else {
+            reset(self.stream.socket());
         }
-        self.worker.leave(self.seat, self.address);
     }
 }
 
@@ -195,7 +231,7 @@ struct Exchange {
 }
 
 /// Answers message by message until the input or the room for replies is used up.
-fn exchange(turn: &Turn<'_>, address: IpAddr, input: &[u8], output: &mut [u8]) -> Exchange {
+fn exchange(turn: &Turn<'_>, peer: Peer, input: &[u8], output: &mut [u8]) -> Exchange {
     let mut exchange = Exchange { consumed: 0, written: 0, queries: 0, now: turn.now };
     while exchange.written <= OUTPUT_SIZE
         && let Some(message) = message(&input[exchange.consumed..])
@@ -203,19 +239,9 @@ fn exchange(turn: &Turn<'_>, address: IpAddr, input: &[u8], output: &mut [u8]) -
         exchange.consumed += PREFIX + message.len();
         exchange.queries += 1;
         let (prefix, reply) = output[exchange.written..][..PREFIX + limits::MESSAGE_SIZE_MAX].split_at_mut(PREFIX);
-        // A panic ends one query, not the connection with all the others.
-        match catch_unwind(AssertUnwindSafe(|| turn.answer(message, address, Transport::Tcp, reply))) {
-            Ok(Some(length)) => {
-                prefix.copy_from_slice(&(length as u16).to_be_bytes());
-                exchange.written += PREFIX + length.min(limits::MESSAGE_SIZE_MAX);
-            }
-            Ok(None) => (),
-            Err(_) => {
-                turn.stats.panics.add(1);
-                tracing::error!(
-                    "answering a query over TCP panicked; the others go on. This is a bug: please report it"
-                );
-            }
+        if let Some(length) = turn.answer_message(message, peer, reply) {
+            prefix.copy_from_slice(&(length as u16).to_be_bytes());
+            exchange.written += PREFIX + length.min(limits::MESSAGE_SIZE_MAX);
         }
     }
     turn.stats.queries.add(exchange.queries);

@@ -1,4 +1,4 @@
-//! DNS over TCP (RFC 7766, RFC 9210): a thread for each worker, a small task for each connection.
+//! DNS over TCP (RFC 7766, RFC 9210) and over TLS (RFC 7858): a thread for each worker, a small task for each connection.
 //!
 //! Queries may be sent without waiting for replies; all that came together is answered together. Who may stay:
 //!
@@ -6,37 +6,39 @@
 //! * When all are taken, the one that has been waiting longest, for its next query or for the rest of one, makes room.
 //!   Refusing the new one instead would let whoever came first shut all others out; like this an attacker has to
 //!   open thousands of connections in the time that an honest client needs for one question.
-//! * An idle connection is closed after a time that shrinks with the number that is left ([`Census::idle`]).
-//! * A query that does not get finished, and a client that does not read, are cut after their own limits.
+//! * An idle connection is closed after a time that shrinks with the number that is left ([`super::census::Census::idle`]).
+//! * A query that does not get finished, and a client that does not read, are cut after their own limits; the time for the first
+//!   query begins with the connection, so that a handshake of TLS has no more than that.
 //!
-//! Rejected: a timer for each connection (see [`seats`]), one runtime for all threads (work that is stolen costs more
+//! Rejected: a timer for each connection (see [`super::seats`]), one runtime for all threads (work that is stolen costs more
 //! than the answer), a task for each query, closing after a number of queries.
 
-mod census;
 mod connection;
-mod seats;
+mod octets;
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{self, IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{self, MissedTickBehavior, sleep};
+use tokio_rustls::TlsAcceptor;
 
-use super::Moment;
 use super::answers::Answers;
+use super::census::Entrance;
+use super::seats::{Seats, Waiting};
 use super::settings::Tcp;
-pub(super) use census::Census;
-use census::Entrance;
-use connection::{Buffers, Connection};
-use seats::{Seats, Waiting};
+use super::{Moment, Transport};
+use connection::{Buffers, Connection, Place};
 
 /// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
 /// frees a descriptor, a server that has run out of them still serves newcomers.
@@ -63,11 +65,13 @@ impl Stop {
     }
 }
 
-/// The TCP side of one worker.
+/// The connections of one worker, over TCP or over TLS.
 pub(super) struct Server {
     pub(super) listeners: Vec<net::TcpListener>,
     pub(super) answers: Answers,
     pub(super) limits: Tcp,
+    /// How TLS is spoken; none is TCP.
+    pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -86,7 +90,7 @@ impl Server {
 
     async fn run(mut self, ready: &SyncSender<io::Result<()>>) -> io::Result<()> {
         let listeners: Vec<_> = self.listeners.drain(..).map(listener).collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(self.answers));
+        let worker = Rc::new(Worker::new(self.answers, self.tls));
         let accepting: Vec<_> =
             listeners.into_iter().map(|listener| spawn_local(accept(Rc::clone(&worker), listener))).collect();
         _ = ready.send(Ok(()));
@@ -112,7 +116,7 @@ fn listener(listener: net::TcpListener) -> io::Result<TcpListener> {
 }
 
 /// How often to look for connections whose time is up: half of the shortest limit, within reason.
-fn tick(limits: &Tcp) -> Duration {
+pub(super) fn tick(limits: &Tcp) -> Duration {
     let shortest = (limits.idle / 30).min(limits.message).min(limits.write);
     (shortest / 2).clamp(Duration::from_millis(5), Duration::from_millis(250))
 }
@@ -143,11 +147,13 @@ struct Worker {
     buffers: RefCell<Buffers>,
     seats: RefCell<Seats>,
     stopping: Cell<bool>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Worker {
-    fn new(answers: Answers) -> Self {
+    fn new(answers: Answers, tls: Option<Arc<ServerConfig>>) -> Self {
         Self {
+            tls: tls.map(TlsAcceptor::from),
             answers: RefCell::new(answers),
             buffers: RefCell::default(),
             seats: RefCell::default(),
@@ -155,16 +161,20 @@ impl Worker {
         }
     }
 
+    fn transport(&self) -> Transport {
+        if self.tls.is_some() { Transport::Tls } else { Transport::Tcp }
+    }
+
     /// Gives a connection a seat and a task, or closes it.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let address = peer.ip().to_canonical();
-        let entrance = self.answers.borrow().policy().census().enter(address);
+        let entrance = self.answers.borrow().policy().census(self.transport()).enter(address);
         let room = match entrance {
             Entrance::Free => true,
             Entrance::Crowded => {
                 let made = self.make_room();
                 if !made {
-                    self.answers.borrow().policy().census().leave(address);
+                    self.answers.borrow().policy().census(self.transport()).leave(address);
                 }
                 made
             }
@@ -178,7 +188,11 @@ impl Worker {
         }
         answers.stats().accepted.add(1);
         let seat = self.seats.borrow_mut().take(Moment::now().micros);
-        let task = spawn_local(Connection::new(stream, address, Rc::clone(self), seat).serve());
+        let place = Place::new(Rc::clone(self), address, seat);
+        let task = match self.tls.clone() {
+            None => spawn_local(Connection::new(stream, place).serve()),
+            Some(tls) => spawn_local(connection::serve_secure(tls, stream, place)),
+        };
         self.seats.borrow_mut().occupy(seat, task.abort_handle());
     }
 
@@ -193,7 +207,7 @@ impl Worker {
     fn leave(&self, seat: u32, address: IpAddr) {
         self.seats.borrow_mut().leave(seat);
         let answers = self.answers.borrow();
-        answers.policy().census().leave(address);
+        answers.policy().census(self.transport()).leave(address);
         answers.stats().closed.add(1);
     }
 
@@ -204,7 +218,7 @@ impl Worker {
         let now = Moment::now().micros;
         let before = |limit: Duration| now.saturating_sub(limit.as_micros() as u64);
         let mut seats = self.seats.borrow_mut();
-        let ended = seats.end_before(Waiting::Query, before(answers.policy().tcp_idle()))
+        let ended = seats.end_before(Waiting::Query, before(answers.policy().idle(self.transport())))
             + seats.end_before(Waiting::Message, before(limits.message))
             + seats.end_before(Waiting::Reader, before(limits.write));
         answers.stats().timed_out.add(ended);

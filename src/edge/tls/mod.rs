@@ -11,8 +11,10 @@
 
 mod client;
 mod tickets;
+pub(super) mod visitor;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -50,7 +52,7 @@ pub type ChallengeCertificate = dyn Fn(&str) -> Option<Arc<CertifiedKey>> + Send
 
 /// What was agreed on.
 pub(super) struct Secure {
-    /// The name the client asked for, in lower case.
+    /// The name the client asked for, in lower case; the default one if it said none.
     pub(super) server_name: Box<str>,
     /// Whether HTTP/2 is spoken.
     pub(super) http2: bool,
@@ -69,7 +71,35 @@ pub(super) enum Outcome {
     /// There is no certificate for the name, or no name was said.
     NameUnknown,
     /// It failed.
-    Failed,
+    Failed(Mishap),
+}
+
+/// Why a handshake failed, as far as that says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mishap {
+    /// The client spoke no TLS.
+    Garbled,
+    /// It knows no version or cipher of ours.
+    Unmatched,
+    /// It broke off with an alert: it does not take the certificate.
+    Rejected,
+    /// It left.
+    Left,
+    /// Something else.
+    Other,
+}
+
+impl From<io::Error> for Mishap {
+    fn from(fault: io::Error) -> Self {
+        let inner = fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => Self::Garbled,
+            Some(rustls::Error::PeerIncompatible(_)) => Self::Unmatched,
+            Some(rustls::Error::AlertReceived(_)) => Self::Rejected,
+            Some(_) => Self::Other, // the type is another package's and may grow
+            None => Self::Left,
+        }
+    }
 }
 
 /// Makes connections secure.
@@ -85,9 +115,10 @@ impl Tls {
         snapshots: Arc<ArcSwap<Snapshot>>,
         challenges: Arc<ChallengeCertificate>,
         keys: &TicketKeys,
+        default_name: Option<String>,
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(provider());
-        let certificates = Arc::new(Certificates { snapshots });
+        let certificates = Arc::new(Certificates { snapshots, default_name });
         let tickets = Arc::new(Tickets::new(keys));
         let config = |resolver: Arc<dyn ResolvesServerCert>| {
             let builder =
@@ -112,7 +143,10 @@ impl Tls {
 
     /// Shakes hands. How long that may take is up to the caller.
     pub(super) async fn accept(&self, stream: TcpStream) -> Outcome {
-        let Ok(start) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return Outcome::Failed };
+        let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
+            Ok(start) => start,
+            Err(fault) => return Outcome::Failed(fault.into()),
+        };
         let hello = start.client_hello();
         if offers_challenge(&hello) {
             let proven = start.into_stream(Arc::clone(&self.challenge_config)).await;
@@ -121,15 +155,18 @@ impl Tls {
                     let _ = stream.shutdown().await;
                     Outcome::Proven
                 }
-                Err(_) => Outcome::Failed,
+                Err(fault) => Outcome::Failed(fault.into()),
             };
         }
-        let known = hello.server_name().filter(|name| self.certificates.find(name).is_some());
+        let known = self.certificates.name(&hello).filter(|name| self.certificates.find(name).is_some());
         let Some(server_name) = known.map(|name| name.to_ascii_lowercase().into_boxed_str()) else {
             turn_away(start.io).await;
             return Outcome::NameUnknown;
         };
-        let Ok(stream) = start.into_stream(Arc::clone(&self.config)).await else { return Outcome::Failed };
+        let stream = match start.into_stream(Arc::clone(&self.config)).await {
+            Ok(stream) => stream,
+            Err(fault) => return Outcome::Failed(fault.into()),
+        };
         let (_, session) = stream.get_ref();
         let secure = Secure {
             server_name,
@@ -173,9 +210,15 @@ fn provider() -> CryptoProvider {
 /// The certificates of the snapshot.
 struct Certificates {
     snapshots: Arc<ArcSwap<Snapshot>>,
+    /// What a client means that says no name.
+    default_name: Option<String>,
 }
 
 impl Certificates {
+    fn name<'n>(&'n self, hello: &'n ClientHello<'_>) -> Option<&'n str> {
+        hello.server_name().or(self.default_name.as_deref())
+    }
+
     fn find(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.snapshots.load().certificates.for_server_name(name, now)?.certified()
@@ -184,7 +227,7 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.find(hello.server_name()?)
+        self.find(self.name(&hello)?)
     }
 }
 

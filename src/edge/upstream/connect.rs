@@ -49,7 +49,7 @@ impl Pool {
         begin(self.reach(true).await?).await
     }
 
-    async fn reach(&self, http1_only: bool) -> Result<Stream, Failure> {
+    pub(super) async fn reach(&self, http1_only: bool) -> Result<Stream, Failure> {
         let reached = timeout(self.settings.connect, self.reach_patiently(http1_only)).await;
         let reached = reached.unwrap_or(Err(Failure::AppConnectSlow));
         match &reached {

@@ -6,6 +6,7 @@
 //! was used within the last second and is still open after the thread has looked at what the network brought; in a second
 //! no app's own timeout strikes. HTTP/2 is spoken on few connections with many requests each.
 
+mod bare;
 mod connect;
 mod link;
 mod stream;
@@ -25,6 +26,8 @@ use super::tls::AppTls;
 use super::watch::{Tick, ticks};
 use crate::route::{Address, App, Protocol};
 
+pub(super) use bare::Bare;
+use bare::Resting;
 pub(super) use link::{Home, Link, LocalTasks, Unsent};
 pub(super) use stream::Stream;
 
@@ -55,6 +58,7 @@ pub(super) struct Pool {
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
     idle: RefCell<Vec<Idle>>,
+    resting: RefCell<Vec<Resting>>,
     shared: RefCell<Vec<Shared>>,
     /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
     opening: Cell<bool>,
@@ -112,6 +116,7 @@ impl Apps {
                 tls: Rc::clone(&self.tls),
                 now: Rc::clone(&self.now),
                 idle: RefCell::default(),
+                resting: RefCell::default(),
                 shared: RefCell::default(),
                 opening: Cell::new(false),
                 opened: Notify::new(),
@@ -132,6 +137,7 @@ impl Apps {
         let keep = ticks(self.settings.keep);
         self.pools.borrow_mut().retain(|_, pool| {
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < keep);
+            pool.resting.borrow_mut().retain(|resting| resting.is_sound() && now - resting.since < keep);
             pool.shared.borrow_mut().retain(|shared| {
                 let idle = shared.live.get() == 0 && now - pool.used.get() >= keep;
                 !shared.sender.is_closed() && !idle

@@ -36,6 +36,28 @@ macro_rules! either {
     };
 }
 
+impl Stream {
+    /// Whether there is nothing to read and no end; whoever asks is woken when there is. Of TLS that is not known.
+    pub(in crate::edge) fn poll_quiet(&self, context: &mut Context<'_>) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(context).is_pending(),
+            Self::Unix(stream) => stream.poll_read_ready(context).is_pending(),
+            Self::Tls(_) => false,
+        }
+    }
+
+    /// Whether there is nothing to read and no end. Of TLS that is not known.
+    pub(super) fn is_silent(&self) -> bool {
+        let mut octet = [0];
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(&mut octet),
+            Self::Unix(stream) => stream.try_read(&mut octet),
+            Self::Tls(_) => return true,
+        };
+        read.is_err_and(|fault| fault.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_read(context, buffer))

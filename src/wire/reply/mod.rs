@@ -19,6 +19,9 @@ use super::{NameRef, Rcode};
 /// The largest offset a pointer can name.
 const POINTER_MAX: usize = 0x3fff;
 
+/// Padded replies are a multiple of so many octets (RFC 8467, section 4.1).
+pub const PADDING_BLOCK: usize = 468;
+
 /// The sections of a message that hold records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -221,11 +224,21 @@ impl<'b> Reply<'b> {
         Some(())
     }
 
+    /// Octets that fill the last block, or the message where that ends first, behind an OPT record of this size.
+    fn padding(&self, opt_size: usize) -> u16 {
+        let size = self.at + opt_size;
+        size.next_multiple_of(PADDING_BLOCK).min(self.buffer.len()).saturating_sub(size) as u16
+    }
+
     /// Writes the OPT record, what answers a signature by an unknown key, and the header; returns how many octets the
     /// reply has. AD and CD stay clear: an authority validates nothing (RFC 4035, section 3.1.6).
     pub fn finish(mut self, header: Header, rcode: Rcode, opt: Option<Opt<'_>>, bad_key: Option<&Tsig<'_>>) -> usize {
         let mut counts = [u16::from(self.has_question), self.counts[0], self.counts[1], self.counts[2]];
-        let opt = opt.map(|opt| Opt { rcode_high: (rcode.0 >> 4) as u8, ..opt });
+        let opt = opt.map(|opt| Opt {
+            rcode_high: (rcode.0 >> 4) as u8,
+            padding: opt.padding.map(|_| self.padding(opt.size())),
+            ..opt
+        });
         if let Some(size) = opt.and_then(|opt| opt.write(&mut self.buffer[self.at..])) {
             self.at += size;
             counts[3] += 1;

@@ -94,7 +94,7 @@ impl<T: Named> Index<T> {
 #[inline]
 fn guess(size: usize, hash: Hash, level: u32) -> usize {
     let below = hash.0.checked_shl(4 * level).unwrap_or(0);
-    (u128::from(below) * size as u128 >> 64) as usize
+    ((u128::from(below) * size as u128) >> 64) as usize
 }
 
 /// Where the first item of a page at this level stands whose hash is not below this one.

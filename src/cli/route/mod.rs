@@ -1,4 +1,7 @@
-//! `freehold route`: routes listed, added, set, drained, deleted.
+//! `freehold route`: routes listed, shown, tested, added, set, drained, deleted.
+
+mod option;
+mod state;
 
 use std::io::{self, Write};
 
@@ -6,16 +9,18 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-use super::arguments::{NewRoute, Options, Output, Route};
-use super::change::{DRY_RUN, differences, summary, warnings};
-use super::door::{Door, Place, escaped, question, with_json};
-use super::json;
-use super::stop::{Exit, Stop};
-use super::terminal::table;
 use crate::api::{self, Question, RouteApp, RouteChange, RouteList, RouteSummary};
-use crate::route::Target;
+use crate::cli::arguments::{ChangedRoute, NewRoute, Options, Output, Route};
+use crate::cli::change::{DRY_RUN, differences, summary, warnings};
+use crate::cli::door::{Door, Place, escaped, question, with_json};
+use crate::cli::json;
+use crate::cli::stop::{Exit, Stop};
+use crate::cli::terminal::table;
+use crate::route::{self, Target};
 
 const ROUTES: &str = "/v1/routes";
+/// The status of what is not there.
+const MISSING: u16 = 404;
 /// The status of a condition that does not hold.
 const STALE: u16 = 412;
 
@@ -23,11 +28,13 @@ const STALE: u16 = 412;
 pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> Result<Exit, Stop> {
     match command {
         Route::List => list(place, options).await,
+        Route::Show { route } => state::show(place, &path(route), options).await,
+        Route::Test { route } => state::test(place, &path(route), options).await,
         Route::Add(new) => {
             let only_new = Some((IF_NONE_MATCH, HeaderValue::from_static("*")));
             put(place, new, only_new, options).await.map_err(|stop| there_is(stop, &new.route))
         }
-        Route::Set(new) => put(place, new, None, options).await,
+        Route::Set(changed) => set(place, changed, options).await,
         Route::Drain { route, target, undo, dry_run } => {
             let deed = Drain { target, drained: !undo, dry_run: *dry_run };
             drain(place, route, &deed, options).await
@@ -49,28 +56,50 @@ fn query(dry_run: bool) -> &'static str {
 
 async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
-    let list: RouteList = door.ask_json(question(Method::GET, ROUTES, "")?).await?;
+    let (mut routes, mut query) = (Vec::new(), String::new());
+    loop {
+        let page: RouteList = door.ask_json(question(Method::GET, ROUTES, &query)?).await?;
+        routes.extend(page.routes);
+        let Some(next) = page.next else { break };
+        query = format!("cursor={}", escaped(&next));
+    }
     door.close().await?;
     if options.output == Output::Json {
-        json(&list.routes)?;
+        json(&routes)?;
         return Ok(Exit::Done);
     }
-    if list.routes.is_empty() {
+    if routes.is_empty() {
         writeln!(io::stderr(), "no routes: freehold route add HOST http://127.0.0.1:3000 makes one")?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<_> = list.routes.iter().map(row).collect();
-    table(&mut io::stdout().lock(), &["HOST", "TARGET", "CERTIFICATE"], &rows)?;
+    let rows: Vec<_> = routes.iter().map(row).collect();
+    table(&mut io::stdout().lock(), &["HOST", "TARGET", "NAME", "DELEGATION", "CERTIFICATE"], &rows)?;
+    let unwell: Vec<_> = routes.iter().filter(|route| state::is_unwell(route)).map(host).take(3).collect();
+    if let Some(first) = unwell.first() {
+        let (names, first) = (unwell.join(", "), shell(first));
+        writeln!(io::stderr(), "not well: {names}; `freehold route show {first}` says why")?;
+    }
     Ok(Exit::Done)
 }
 
+/// As it is typed.
+fn host(route: &RouteSummary) -> String {
+    if route.path == "/" { route.host.clone() } else { route.id.clone() }
+}
+
+/// A word as a shell takes it: a star would be spread.
+fn shell(word: &str) -> String {
+    if word.contains('*') { format!("'{word}'") } else { word.to_owned() }
+}
+
 fn row(route: &RouteSummary) -> Vec<String> {
-    let host = if route.path == "/" { route.host.clone() } else { route.id.clone() };
     let certificate = &route.certificate;
     let until = certificate.valid_until.as_deref().and_then(|until| until.split('T').next());
     let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
     let issuer = certificate.issuer.as_ref().map(|issuer| format!(", {issuer}")).unwrap_or_default();
-    vec![host, target(&route.target), format!("{}{until}{issuer}", certificate.state)]
+    let delegation = route.delegation.as_ref().map_or("elsewhere", |found| found.state.as_str()).to_owned();
+    let certificate = format!("{}{until}{issuer}", certificate.state);
+    vec![host(route), target(&route.target), route.answer.state.clone(), delegation, certificate]
 }
 
 /// A target as it is typed.
@@ -82,22 +111,50 @@ fn target(target: &api::NewRoute) -> String {
     apps.chain(redirect).chain(folder).collect::<Vec<_>>().join(", ")
 }
 
+/// Changes what is named, and leaves the rest as it is.
+async fn set(place: &Place, change: &ChangedRoute, options: &Options) -> Result<Exit, Stop> {
+    let mut door = Door::open(place, !change.dry_run).await?;
+    let known = match known(&mut door, &change.route).await {
+        Ok(known) => Some(known),
+        Err(stop) if stop.status == Some(MISSING) && !change.targets.is_empty() => None,
+        Err(stop) => return Err(stop),
+    };
+    let condition = match &known {
+        Some((_, tag)) => tag.clone().map(|tag| (IF_MATCH, tag)), // nothing is lost that others change meanwhile
+        None => Some((IF_NONE_MATCH, HeaderValue::from_static("*"))),
+    };
+    let known = known.map(|(route, _)| route.target).unwrap_or_default();
+    let target = if change.targets.is_empty() { known.clone() } else { target_of(&change.targets)? };
+    let body = api::NewRoute {
+        plain_http: change.plain_http.unwrap_or(known.plain_http),
+        options: option::changed(&known.options, &change.options)?,
+        ..target
+    };
+    let mut question = with_json(question(Method::PUT, &path(&change.route), query(change.dry_run))?, &body)?;
+    question.headers_mut().extend(condition);
+    finish(door, question, options).await
+}
+
 async fn put(
     place: &Place,
     new: &NewRoute,
     condition: Option<(HeaderName, HeaderValue)>,
     options: &Options,
 ) -> Result<Exit, Stop> {
-    let body = body(new)?;
+    let body = api::NewRoute {
+        plain_http: new.plain_http,
+        options: option::changed(&route::Options::default(), &new.options)?,
+        ..target_of(&new.targets)?
+    };
     let mut question = with_json(question(Method::PUT, &path(&new.route), query(new.dry_run))?, &body)?;
     question.headers_mut().extend(condition);
     finish(Door::open(place, !new.dry_run).await?, question, options).await
 }
 
 /// Several apps stand beside each other; a redirect or a folder stands alone.
-fn body(new: &NewRoute) -> Result<api::NewRoute, Stop> {
-    let whole = match new.targets.as_slice() {
-        [one] => api::NewRoute::to(one),
+fn target_of(targets: &[Target]) -> Result<api::NewRoute, Stop> {
+    match targets {
+        [one] => Ok(api::NewRoute::to(one)),
         several => {
             let mut apps = Vec::new();
             for target in several {
@@ -113,20 +170,31 @@ fn body(new: &NewRoute) -> Result<api::NewRoute, Stop> {
                     }
                 }
             }
-            api::NewRoute::to(&Target::Apps(apps))
+            Ok(api::NewRoute::to(&Target::Apps(apps)))
         }
-    };
-    Ok(api::NewRoute { plain_http: new.plain_http, ..whole })
+    }
 }
 
 fn there_is(stop: Stop, route: &str) -> Stop {
     match stop.status {
         Some(STALE) => {
-            let cure = format!("`freehold route set {route} TARGET` puts another target in its place");
+            let word = shell(route);
+            let cure = format!("`freehold route set {word} TARGET` puts another target in its place");
             Stop { status: stop.status, ..Stop::failed(format!("there is a route for {route} already"), cure) }
         }
         Some(_) | None => stop,
     }
+}
+
+/// A route as it is, and the tag of that state.
+async fn known(door: &mut Door, route: &str) -> Result<(RouteSummary, Option<HeaderValue>), Stop> {
+    let answer = door.ask(question(Method::GET, &path(route), "")?).await?;
+    let tag = answer.headers().get(ETAG).cloned();
+    let body = answer.into_body().collect().await;
+    let body = body.map_err(|fault| Stop::failed(format!("the answer broke off: {fault}"), "try again"))?.to_bytes();
+    let known = serde_json::from_slice(&body)
+        .map_err(|fault| Stop::failed(format!("the server's answer is not understood: {fault}"), ""))?;
+    Ok((known, tag))
 }
 
 /// What shall become of an app.
@@ -138,12 +206,7 @@ struct Drain<'a> {
 
 async fn drain(place: &Place, route: &str, deed: &Drain<'_>, options: &Options) -> Result<Exit, Stop> {
     let mut door = Door::open(place, false).await?;
-    let answer = door.ask(question(Method::GET, &path(route), "")?).await?;
-    let tag = answer.headers().get(ETAG).cloned();
-    let body = answer.into_body().collect().await;
-    let body = body.map_err(|fault| Stop::failed(format!("the answer broke off: {fault}"), "try again"))?.to_bytes();
-    let known: RouteSummary = serde_json::from_slice(&body)
-        .map_err(|fault| Stop::failed(format!("the server's answer is not understood: {fault}"), ""))?;
+    let (known, tag) = known(&mut door, route).await?;
     let mut target = known.target;
     let url = deed.target.to_string();
     let Some(app) = target.apps.iter_mut().flatten().find(|app| app.url == url) else {

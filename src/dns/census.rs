@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::dns::gate;
-use crate::dns::settings::Settings;
+use super::gate;
+use super::settings::Settings;
 
 /// Counts connections and knows the limits.
-pub(in crate::dns) struct Census {
+pub(super) struct Census {
     /// How many there are; changed only under the lock, read without it.
     open: AtomicU32,
     networks: Mutex<HashMap<IpAddr, u32>>,
@@ -36,7 +36,7 @@ pub(super) enum Entrance {
 }
 
 impl Census {
-    pub(in crate::dns) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             open: AtomicU32::new(0),
             networks: Mutex::default(),
@@ -73,7 +73,7 @@ impl Census {
     }
 
     /// How long a connection may wait for its next query: less, the fewer are left (RFC 7766, section 6.2.3).
-    pub(in crate::dns) fn idle(&self) -> Duration {
+    pub(super) fn idle(&self) -> Duration {
         let (open, all) = (u64::from(self.open.load(Ordering::Relaxed)), u64::from(self.open_max));
         let share = match 8 * open {
             used if used < 4 * all => 1,

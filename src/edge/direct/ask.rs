@@ -1,0 +1,205 @@
+//! Hands a request to an app and waits for the head of its answer. What may be tried again is decided as in `forward.rs`:
+//! what was never sent, or what changes nothing and has no body; and then on a new connection.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::answer::{self, Head, Read, Terms};
+use super::relay::give;
+use super::request::Request;
+use super::{Peer, REQUEST_SIZE_MAX};
+use crate::edge::client::{Client, Order};
+use crate::edge::exchange::Exchange;
+use crate::edge::failure::Failure;
+use crate::edge::upstream::{Bare, Stream};
+
+/// How often a request of which nothing was sent goes out.
+const TRIES_MAX: u32 = 3;
+/// Octets of an answer that are read at once.
+pub(super) const READ_SIZE: usize = 16 << 10;
+
+/// An app that answers.
+pub(super) struct Asked {
+    /// Its connection.
+    pub(super) app: Bare,
+    pub(super) head: Head,
+    /// The head as the client gets it.
+    pub(super) front: Vec<u8>,
+    /// What came behind the head.
+    pub(super) octets: BytesMut,
+    /// Whether the client's connection ends with the answer.
+    pub(super) last: bool,
+}
+
+/// Why there is no answer.
+pub(super) enum Miss {
+    /// The client is gone.
+    Gone,
+    /// The client is to be told.
+    Failed(Failure),
+}
+
+/// Why a connection brought no answer.
+enum Fault {
+    /// It is closed, and the request may go out on another one.
+    Unanswered,
+    /// It is closed, and the app may have acted on the request.
+    Closed,
+    /// What came is no HTTP.
+    Garbled,
+    /// The client is gone.
+    Gone,
+}
+
+/// Asks the apps of the route, one after the other as long as none has the request.
+pub(super) async fn ask(request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Exchange>) -> Result<Asked, Miss> {
+    let mut outcome = Failure::Drained;
+    for pool in exchange.client.worker.apps.in_turn(request.apps()) {
+        exchange.is_for(&pool);
+        let (mut fresh, mut attempt) = (false, 1);
+        loop {
+            let opening = unless_gone(pool.bare(fresh, !request.harmless), peer, &exchange.client).await;
+            let app = match opening.ok_or(Miss::Gone)? {
+                Ok(app) => app,
+                Err(failure) => {
+                    outcome = failure;
+                    break; // the next app may take it
+                }
+            };
+            match ask_once(app, request, peer, exchange).await {
+                Ok(asked) => return Ok(asked),
+                Err(fault) => fault.forgive(attempt, exchange)?,
+            }
+            exchange.client.worker.stats().retried.add(1);
+            (fresh, attempt) = (true, attempt + 1);
+        }
+    }
+    Err(Miss::Failed(outcome))
+}
+
+impl Fault {
+    /// Nothing if the request goes out again.
+    fn forgive(self, attempt: u32, exchange: &Exchange) -> Result<(), Miss> {
+        if let Some(late) = exchange.late() {
+            return Err(Miss::Failed(late.into()));
+        }
+        match self {
+            Self::Gone => Err(Miss::Gone),
+            Self::Garbled => Err(Miss::Failed(Failure::AppGarbled)),
+            Self::Unanswered if attempt < TRIES_MAX => Ok(()),
+            Self::Unanswered | Self::Closed => Err(Miss::Failed(Failure::AppClosed)),
+        }
+    }
+}
+
+async fn ask_once(
+    mut app: Bare,
+    request: &Request,
+    peer: &mut Peer<'_>,
+    exchange: &Rc<Exchange>,
+) -> Result<Asked, Fault> {
+    let (client, reused) = (&exchange.client, app.is_reused());
+    let stats = client.worker.stats();
+    if reused {
+        stats.reused.add(1)
+    } else {
+        stats.connected.add(1)
+    }
+    exchange.asks(false);
+    let (mut octets, mut front) = (BytesMut::new(), Vec::new());
+    let sending = exchange.in_time(send(&mut app.stream, &request.outgoing));
+    match unless_gone(sending, peer, client).await.ok_or(Fault::Gone)? {
+        Ok(Sent::All) => (),
+        Ok(Sent::Nothing) => return Err(Fault::Unanswered),
+        Ok(Sent::Part) | Err(_) => return Err(Fault::Closed), // the exchange knows what was late
+    }
+    loop {
+        let receiving = exchange.in_time(receive(&mut app.stream, &mut octets, READ_SIZE));
+        match unless_gone(receiving, peer, client).await.ok_or(Fault::Gone)? {
+            Err(_) => return Err(Fault::Closed),
+            // An app may close a connection that nobody uses. One that it has just taken, it should not.
+            Ok(0) if octets.is_empty() && reused && request.harmless => return Err(Fault::Unanswered),
+            Ok(0) if octets.is_empty() => return Err(Fault::Closed),
+            Ok(0) => return Err(Fault::Garbled),
+            Ok(_) => (),
+        }
+        while !octets.is_empty() {
+            let last = request.last || client.is_leaving();
+            let date = client.worker.date.at(client.worker.watch.now());
+            let terms = Terms { head_only: request.head_only, last, date };
+            match answer::read(&octets, &terms, &mut front) {
+                Read::Part => break,
+                Read::Garbled => return Err(Fault::Garbled),
+                Read::Interim(size) => {
+                    octets.advance(size);
+                    if !give(peer, [&front, &[], &[]], exchange).await {
+                        return Err(Fault::Gone);
+                    }
+                }
+                Read::Head(head) => {
+                    octets.advance(head.size);
+                    return Ok(Asked { app, head, front, octets, last });
+                }
+            }
+        }
+    }
+}
+
+/// How much of a request went out.
+enum Sent {
+    All,
+    Part,
+    Nothing,
+}
+
+async fn send(stream: &mut Stream, octets: &[u8]) -> Sent {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        match stream.write(rest).await {
+            Ok(count) if count > 0 => rest = &rest[count..],
+            Ok(_) | Err(_) if rest.len() == octets.len() => return Sent::Nothing,
+            Ok(_) | Err(_) => return Sent::Part,
+        }
+    }
+    Sent::All
+}
+
+/// Reads what the app sends, up to a size, behind what is there; 0 if it is done. While it sends nothing, there is no buffer for it.
+pub(super) async fn receive(stream: &mut Stream, octets: &mut BytesMut, size: usize) -> usize {
+    poll_fn(|context| {
+        if octets.is_empty() && stream.poll_quiet(context) {
+            *octets = BytesMut::new();
+            return Poll::Pending;
+        }
+        octets.reserve(size);
+        pin!(stream.read_buf(octets)).poll(context).map(|read| read.unwrap_or(0))
+    })
+    .await
+}
+
+/// What comes of `work`, unless the client goes first. What the client sends meanwhile is kept for later, up to a size.
+pub(super) async fn unless_gone<T>(work: impl Future<Output = T>, peer: &mut Peer<'_>, client: &Client) -> Option<T> {
+    let mut work = pin!(work);
+    let mut listens = peer.more.len() < REQUEST_SIZE_MAX;
+    poll_fn(|context| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(outcome));
+        }
+        if let Some(Order::End) = client.poll_order(context) {
+            return Poll::Ready(None);
+        }
+        if listens && let Poll::Ready(read) = pin!(peer.guarded.bare().read_buf(&mut peer.more)).poll(context) {
+            listens = false;
+            if !read.is_ok_and(|count| count > 0) {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
