@@ -35,6 +35,9 @@ fn development_mode_says_what_it_serves_and_what_to_try() {
     let said = |what: &str| server.heard.iter().find_map(|line| line.strip_prefix(what)).unwrap_or_default().trim();
     let (https, http) = (said("HTTPS "), said("HTTP "));
     let secure_port = https.rsplit(':').next().unwrap();
+    let over = |what: &str| server.heard.iter().find_map(|line| line.trim().strip_suffix(what)).unwrap_or_default();
+    let (tls, quic) = (over(" (TLS)"), over(" (QUIC)"));
+    let tls_port = tls.rsplit(':').next().unwrap();
     let expected = format!(
         "\
 Freehold {}, development mode: answers on this machine only.
@@ -43,6 +46,8 @@ ZONE          NAMES  RECORDS  SERIAL
 home.example      4        6       6
 
 DNS    127.0.0.1:{port} (UDP and TCP)
+       {tls} (TLS)
+       {quic} (QUIC)
 HTTPS  {https}
 HTTP   {http}
 Admin  {admin}
@@ -51,6 +56,7 @@ Data   ./freehold-data
 Try:
   dig @127.0.0.1 -p {port} www.home.example
   {} zone list
+  kdig @127.0.0.1 -p {tls_port} +tls-ca=./freehold-data/local-ca.pem +tls-host=dns.home.example app.home.example
   curl --cacert ./freehold-data/local-ca.pem --resolve app.home.example:{secure_port}:$(dig +short @127.0.0.1 -p {port} \
 app.home.example) https://app.home.example:{secure_port}/
 ",
