@@ -85,10 +85,15 @@ impl Guarded {
         !self.read.is_empty()
     }
 
+    /// Says that nothing more will come; false if that is not heard.
+    pub(super) async fn finish(&mut self) -> bool {
+        matches!(timeout(LINGER_TIME_MAX, self.stream.shutdown()).await, Ok(Ok(())))
+    }
+
     /// Hears the client out for a moment after the last answer: a close with octets unread would be a reset, and a
     /// reset can take the answer with it (RFC 9112, section 9.6).
     pub(super) async fn linger(mut self) {
-        if self.ended || self.stream.shutdown().await.is_err() {
+        if self.ended {
             return;
         }
         let mut rest = (&mut self.stream).take(LINGER_SIZE_MAX);
