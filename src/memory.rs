@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` of `mimalloc.h`, which the crate does not name: milliseconds.
 const PURGE_DELAY: mi_option_t = 15;
-const PURGE_DELAY_MILLISECONDS: c_long = 1;
+const PURGE_DELAY_MILLISECONDS: c_long = 100;
 
 /// Has freed memory given back soon. To be called before there is a second thread.
 pub(crate) fn give_back_soon() {

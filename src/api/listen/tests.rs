@@ -329,7 +329,7 @@ async fn floods_over_http2_end_their_own_connection_only() {
         let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[]), &opening].concat();
         writer.write_all(&preface).await.unwrap();
         let (mut number, mut ended) = (0, false);
-        while number < 400_000 && !ended {
+        while number < 1_000_000 && !ended {
             let batch: Vec<u8> = (number..number + 500).flat_map(&flood).collect();
             let written = tokio::time::timeout(PATIENCE, writer.write_all(&batch)).await.expect(name);
             (number, ended) = (number + 500, written.is_err() || reading.is_finished());
