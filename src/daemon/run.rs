@@ -86,6 +86,7 @@ impl Server {
         let settings = &loaded.settings;
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
+        (hands.loaded)();
         let names = encrypted::names(settings);
         if !names.is_empty() {
             authority::of(&store, &settings.store.directory, authority::now()).await?;
