@@ -199,6 +199,9 @@ impl Exchange {
                     Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len) as u64,
                     Some(Err(_)) | None => 0,
                 };
+                if size > 0 {
+                    self.client.moves();
+                }
                 self.upload.waits.set(false);
                 self.upload.octets.set(self.upload.octets.get() + size);
                 self.upload.total.set(self.upload.total.get() + size);
@@ -246,6 +249,7 @@ impl Exchange {
     /// Another part of the answer goes to the client.
     pub(super) fn gives(&self, octets: u64) {
         self.sent.set(self.sent.get() + octets);
+        self.client.moves();
         self.enter(Stage::Taking);
     }
 
@@ -264,6 +268,7 @@ impl Exchange {
     pub(super) fn carries(&self, to_app: u64, to_client: u64) {
         self.upload.total.set(self.upload.total.get() + to_app);
         self.sent.set(self.sent.get() + to_client);
+        self.client.moves();
         self.since.set(self.client.worker.watch.now());
     }
 

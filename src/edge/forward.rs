@@ -96,7 +96,12 @@ async fn ask(
                     stats.retried.add(1);
                     return Err(Miss::NotTaken(Box::new(spare), Failure::AppClosed));
                 }
-                (_, failure) => return Err(Miss::Failed(failure)),
+                (_, failure) => {
+                    if reused && !harmless && matches!(failure, Failure::AppClosed) {
+                        pool.hung_up();
+                    }
+                    return Err(Miss::Failed(failure));
+                }
             },
             Err(late) => return Err(Miss::Failed(late.into())),
         }

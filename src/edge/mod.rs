@@ -15,6 +15,7 @@ mod client;
 mod connection;
 mod direct;
 mod dns;
+mod either;
 mod exchange;
 mod failure;
 mod files;

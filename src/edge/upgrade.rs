@@ -104,7 +104,9 @@ pub(super) async fn switch(
         let (answer, far) = asked.inspect_err(|failure| turn.failed(failure))?;
         turn.answered(answer.status().as_u16());
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(declined(answer, exchange));
+            // On a stream any 2xx would say that the app agreed (RFC 8441, section 5).
+            let misread = upgrade.is_some() && answer.status().is_success();
+            return if misread { Err(Failure::ProtocolRefused) } else { Ok(declined(answer, exchange)) };
         }
         let agreed = answer.headers().get(UPGRADE).is_some_and(|agreed| same(agreed, &protocol));
         let far = far.await.ok().filter(|_| agreed).ok_or(Failure::AppGarbled)?;

@@ -197,11 +197,14 @@ fn no_answer(wrong: &hyper::Error) -> Fault {
 }
 
 pub(super) fn unreached(fault: &io::Error) -> String {
-    match fault.kind() {
-        io::ErrorKind::ConnectionRefused => "takes no connections: nobody listens there".to_owned(),
-        io::ErrorKind::NotFound => "is not there: nobody listens at this socket".to_owned(),
-        io::ErrorKind::TimedOut => "does not answer".to_owned(),
-        _ => format!("cannot be reached: {}", fault.to_string().split(" (os error").next().unwrap_or_default()),
+    let known = [
+        (io::ErrorKind::ConnectionRefused, "takes no connections: nobody listens there"),
+        (io::ErrorKind::NotFound, "is not there: nobody listens at this socket"),
+        (io::ErrorKind::TimedOut, "does not answer"),
+    ];
+    match known.into_iter().find(|(kind, _)| *kind == fault.kind()) {
+        Some((_, words)) => words.to_owned(),
+        None => format!("cannot be reached: {}", fault.to_string().split(" (os error").next().unwrap_or_default()),
     }
 }
 

@@ -130,6 +130,11 @@ impl Routes {
         self.exact.values().chain(self.wildcard.values()).flat_map(|site| site.iter())
     }
 
+    /// Whether the two hold the same, as far as that can be told at a glance: no change was made to either.
+    pub fn is_untouched(&self, other: &Self) -> bool {
+        self.exact.ptr_eq(&other.exact) && self.wildcard.ptr_eq(&other.wildcard)
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.count

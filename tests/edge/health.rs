@@ -80,7 +80,8 @@ fn a_restart_of_the_only_app_is_not_seen_by_users() {
             failed
         });
         for pause in [300, 900, 40] {
-            std::thread::sleep(Duration::from_millis(100));
+            // Long enough that whoever was held is answered: nothing is sent again a third time.
+            std::thread::sleep(Duration::from_millis(700));
             app.kill();
             std::thread::sleep(Duration::from_millis(pause));
             app.start();

@@ -19,5 +19,6 @@ mod health;
 mod limits;
 mod names;
 mod smuggling;
+mod sockets;
 mod streams;
 mod tools;

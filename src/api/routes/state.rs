@@ -167,18 +167,17 @@ fn record(address: IpAddr) -> String {
 
 impl RouteDelegation {
     fn of(zone: &Arc<Zone>, snapshot: &Snapshot, lookout: Option<&Lookout>) -> Self {
-        let found = lookout.and_then(|lookout| lookout.delegation(snapshot, &zone.apex().to_name()));
-        found.map_or_else(
-            || Self {
-                zone: plain(zone.apex()),
-                state: "unknown".to_owned(),
-                message: "it was not looked at yet".to_owned(),
-                cure: None,
-                name_servers: Vec::new(),
-                looked_at: None,
-            },
-            |found| Self::found(&found),
-        )
+        if let Some(found) = lookout.and_then(|lookout| lookout.delegation(snapshot, &zone.apex().to_name())) {
+            return Self::found(&found);
+        }
+        let name = plain(zone.apex());
+        let (state, message) = match lookout.is_some_and(|lookout| lookout.is_private(&name)) {
+            true => {
+                ("private", format!("{name} is a private name: the world delegates it to nobody, so nobody was asked"))
+            }
+            false => ("unknown", "it was not looked at yet".to_owned()),
+        };
+        Self { zone: name, state: state.to_owned(), message, cure: None, name_servers: Vec::new(), looked_at: None }
     }
 
     /// What a look has found.

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Requests of one thread that wait at once. Each costs a try four times a second: of so many that is 4,000 tries a second, a few
-/// hundredths of a processor.
+/// Requests of one thread that wait at once. Each costs a try ten times a second: of so many that is 10,000 tries a second, about a
+/// tenth of a processor, for a few seconds.
 const HELD_MAX: u32 = 1_000;
 /// The pause before the second try, and the longest one.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(100));
 
 /// A request that waits: counts by being there.
 pub(super) struct Waiting(Rc<Cell<u32>>);
@@ -48,8 +48,8 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_a_quarter_of_a_second() {
+    fn pauses_grow_to_a_tenth_of_a_second() {
         let pauses = [0, 1, 2, 3, 4, 99].map(|waits| pause(waits).as_millis());
-        assert_eq!(pauses, [25, 50, 100, 200, 250, 250]);
+        assert_eq!(pauses, [25, 50, 100, 100, 100, 100]);
     }
 }

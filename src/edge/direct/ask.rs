@@ -110,13 +110,19 @@ async fn ask_one(
     loop {
         let opening = unless_gone(pool.bare(fresh, !request.harmless), peer, &exchange.client).await;
         let app = opening.ok_or(Refused::For(Miss::Gone))?.map_err(Refused::ByApp)?;
+        let used_again = app.is_reused() && !request.harmless;
         match ask_once(app, request, peer, exchange).await {
             Ok(asked) => return Ok(asked),
             Err(Fault::Died) if exchange.late().is_none() && turn.may_repeat() => {
                 exchange.client.worker.stats().retried.add(1);
                 return Err(Refused::ByApp(Failure::AppClosed));
             }
-            Err(fault) => fault.forgive(attempt, exchange).map_err(Refused::For)?,
+            Err(fault) => {
+                if used_again && matches!(fault, Fault::Closed) && exchange.late().is_none() {
+                    pool.hung_up();
+                }
+                fault.forgive(attempt, exchange).map_err(Refused::For)?;
+            }
         }
         exchange.client.worker.stats().retried.add(1);
         (fresh, attempt) = (true, attempt + 1);

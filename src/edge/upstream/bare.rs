@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{FRESH, Pool, Stream};
+use super::{Pool, Stream};
 use crate::edge::failure::Failure;
 use crate::edge::watch::Tick;
 
@@ -58,7 +58,7 @@ impl Pool {
     async fn rested(&self, once: bool) -> Option<Stream> {
         loop {
             let resting = self.resting.borrow_mut().pop()?;
-            if once && self.now.get() - resting.since >= FRESH {
+            if once && !self.is_safe_since(resting.since) {
                 self.resting.borrow_mut().push(resting);
                 return None;
             }
@@ -68,6 +68,7 @@ impl Pool {
             if resting.is_sound() {
                 return Some(resting.stream);
             }
+            self.observe(resting.since, false);
         }
     }
 }

@@ -2,9 +2,14 @@
 //!
 //! An idle HTTP/1.1 connection is used again, the one used last first, so that the others can go. An app may close it in the
 //! very moment in which we use it; then the request goes out again on a new connection, if that is safe: nothing of it was
-//! sent, or it changes nothing and has no body. A request for which it would not be safe only gets a connection that
-//! was used within the last second and is still open after the thread has looked at what the network brought; in a second
-//! no app's own timeout strikes. HTTP/2 is spoken on few connections with many requests each.
+//! sent, or it changes nothing and has no body.
+//!
+//! A request for which it would not be safe gets an idle connection only of an app that has shown that it keeps them
+//! ([`Habit`]), and only one that was used within the last second and is still open after the thread has looked at what the
+//! network brought. Every other time it gets a new one: so no app's timeout, and no app that hangs up as it likes, costs a
+//! client an answer. Rejected: to conclude from what TCP has acknowledged that an app never saw a request (octets may have
+//! been read before they are acknowledged), and a new connection for each POST (it would run out of ports under load).
+//! HTTP/2 is spoken on few connections with many requests each.
 
 mod bare;
 mod connect;
@@ -34,6 +39,8 @@ pub(super) use stream::Stream;
 
 /// Ticks since its last use within which a connection is good enough for a request that must not be sent twice.
 const FRESH: Tick = 4;
+/// Ticks for which an app that closed a connection right after its use is not trusted to keep one: ten minutes.
+const DISTRUST: Tick = 2_400;
 /// Ticks for which an app that did not take a connection is asked after the others.
 const DOWN: Tick = 8;
 /// Ticks without use after which nothing is remembered about an app.
@@ -58,6 +65,7 @@ pub(super) struct Pool {
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
     idle: RefCell<Vec<Idle>>,
+    habit: Cell<Habit>,
     resting: RefCell<Vec<Resting>>,
     shared: RefCell<Vec<Shared>>,
     /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
@@ -72,6 +80,17 @@ pub(super) struct Pool {
     moves: Cell<u32>,
     down_until: Cell<Tick>,
     used: Cell<Tick>,
+}
+
+/// What an app does with idle connections, as far as this thread has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Not known yet.
+    Unknown,
+    /// One rested for [`FRESH`] ticks and was still open.
+    Keeps,
+    /// It closed one sooner than that; believed until then.
+    Closes(Tick),
 }
 
 struct Idle {
@@ -102,6 +121,7 @@ impl Apps {
                 tls: Rc::clone(&self.tls),
                 now: Rc::clone(&self.now),
                 idle: RefCell::default(),
+                habit: Cell::new(Habit::Unknown),
                 resting: RefCell::default(),
                 shared: RefCell::default(),
                 opening: Cell::new(false),
@@ -123,6 +143,8 @@ impl Apps {
         self.now.set(now);
         let keep = ticks(self.settings.keep);
         self.pools.borrow_mut().retain(|_, pool| {
+            pool.idle.borrow().iter().for_each(|idle| pool.observe(idle.since, !idle.sender.is_closed()));
+            pool.resting.borrow().iter().for_each(|resting| pool.observe(resting.since, resting.is_sound()));
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < keep);
             pool.resting.borrow_mut().retain(|resting| resting.is_sound() && now - resting.since < keep);
             pool.shared.borrow_mut().retain(|shared| {
@@ -181,18 +203,42 @@ impl Pool {
 
     async fn idle_link(self: &Rc<Self>, once: bool) -> Option<Link> {
         loop {
-            let Idle { sender, since } = self.idle.borrow_mut().pop()?;
-            if once && self.now.get() - since >= FRESH {
-                self.idle.borrow_mut().push(Idle { sender, since });
+            let idle = self.idle.borrow_mut().pop()?;
+            if once && !self.is_safe_since(idle.since) {
+                self.idle.borrow_mut().push(idle);
                 return None;
             }
             if once {
                 tokio::task::yield_now().await; // the thread looks at the network meanwhile
             }
-            if sender.is_ready() {
-                return Some(Link::Http1 { sender, pool: Rc::clone(self), moves: self.moves.get(), reused: true });
+            if idle.sender.is_ready() {
+                let (sender, moves) = (idle.sender, self.moves.get());
+                return Some(Link::Http1 { sender, pool: Rc::clone(self), moves, reused: true });
             }
+            self.observe(idle.since, false);
         }
+    }
+
+    /// Whether a connection that was last used then is good enough for a request that must not be sent twice.
+    fn is_safe_since(&self, since: Tick) -> bool {
+        self.habit.get() == Habit::Keeps && self.now.get() - since < FRESH
+    }
+
+    /// Learns from an idle connection that was last used then.
+    fn observe(&self, since: Tick, open: bool) {
+        let now = self.now.get();
+        let rested = now - since >= FRESH;
+        match self.habit.get() {
+            _ if !open && !rested => self.hung_up(),
+            Habit::Unknown if open && rested => self.habit.set(Habit::Keeps),
+            Habit::Closes(until) if now >= until => self.habit.set(Habit::Unknown),
+            Habit::Unknown | Habit::Keeps | Habit::Closes(_) => (),
+        }
+    }
+
+    /// The app closed a connection right after its use, or when it was used again.
+    pub(in crate::edge) fn hung_up(&self) {
+        self.habit.set(Habit::Closes(self.now.get() + DISTRUST));
     }
 
     /// A place on an HTTP/2 connection; none if it turns out that the app speaks HTTP/1.1.
