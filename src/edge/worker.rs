@@ -48,6 +48,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(90);
 /// Ticks between two looks for routes that are gone.
 const SWEEP: Tick = 240;
+/// Ticks between two looks for routes that nobody asked for meanwhile: ten minutes.
+const FORGET: Tick = 2_400;
 /// How often it is looked whether all connections are over when the edge stops.
 const DRAIN_STEP: Duration = Duration::from_millis(10);
 
@@ -252,7 +254,7 @@ impl Worker {
                 self.stats().panics.add(1);
             }
             self.apps.sweep(self.watch.now());
-            self.groups.sweep(self.watch.now().is_multiple_of(SWEEP));
+            self.groups.sweep(self.watch.now().is_multiple_of(FORGET));
             self.log.flush(self.stats());
             if self.watch.now().is_multiple_of(SWEEP) {
                 let snapshot = self.shared.snapshots.load();
