@@ -17,11 +17,11 @@ use hyper::body::{Bytes, Frame};
 use hyper::header::HeaderValue;
 
 use super::answer::Answer;
+use super::balance::Place;
 use super::client::{Client, Order};
 use super::failure::Failure;
 use super::log::Record;
 use super::stats::{AppFailure, RouteStats};
-use super::upstream::Pool;
 use super::watch::{Bell, Tick, Watched, ticks};
 use crate::limits::BODY_PROGRESS_MIN;
 
@@ -82,7 +82,7 @@ pub(super) struct Exchange {
     status: Cell<u16>,
     sent: Cell<u64>,
     route: RefCell<Option<Arc<RouteStats>>>,
-    app: RefCell<Option<Rc<Pool>>>,
+    app: RefCell<Option<Place>>,
     host: RefCell<Option<HeaderValue>>,
     pub(super) record: RefCell<Record>,
     id: Cell<u64>,
@@ -147,13 +147,13 @@ impl Exchange {
     }
 
     /// Which app is asked.
-    pub(super) fn is_for(&self, app: &Rc<Pool>) {
-        *self.app.borrow_mut() = Some(Rc::clone(app));
+    pub(super) fn is_for(&self, app: Place) {
+        *self.app.borrow_mut() = Some(app);
     }
 
     /// The address of the app that is asked; empty if there is none.
     pub(super) fn app(&self) -> String {
-        self.app.borrow().as_ref().map_or_else(String::new, |pool| pool.app().to_string())
+        self.app.borrow().as_ref().map_or_else(String::new, |place| place.pool().app().to_string())
     }
 
     //----- The request on its way to the app -----------------------------------------------------------------
@@ -313,6 +313,7 @@ impl Exchange {
             route.received.add(self.upload.total.get());
         }
         self.client.worker.log.note(self, status, self.sent.get(), took, whole);
+        self.app.take(); // it has a request less under way
         self.client.request_ends(status != 0);
     }
 
