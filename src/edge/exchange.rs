@@ -5,25 +5,30 @@
 //! silent, a client that takes nothing. An answer that nobody takes lets go of the app even before the client's
 //! connection is closed.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Bytes, Frame};
 use hyper::header::HeaderValue;
+
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::balance::Place;
 use super::client::{Client, Order};
 use super::failure::Failure;
 use super::log::Record;
+use super::rules::Ruled;
 use super::stats::{AppFailure, RouteStats};
 use super::watch::{Bell, Tick, Watched, ticks};
 use crate::limits::BODY_PROGRESS_MIN;
+use crate::route::Options;
+use crate::route::options::{Seconds, Times};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub(super) enum Late {
     Silence,
     /// The client with taking it.
     Taking,
+    /// Not a time: the client sends more than the route takes.
+    Size,
 }
 
 /// The body of the request on its way to the app.
@@ -85,6 +92,8 @@ pub(super) struct Exchange {
     app: RefCell<Option<Place>>,
     host: RefCell<Option<HeaderValue>>,
     pub(super) record: RefCell<Record>,
+    /// What its route asks of it, if that is anything.
+    pub(super) ruled: OnceCell<Box<Ruled>>,
     id: Cell<u64>,
     seat: Cell<usize>,
 }
@@ -107,6 +116,7 @@ impl Exchange {
             app: RefCell::new(None),
             host: RefCell::new(None),
             record: RefCell::new(Record::default()),
+            ruled: OnceCell::new(),
             id: Cell::new(0),
             seat: Cell::new(0),
         });
@@ -178,6 +188,24 @@ impl Exchange {
         .await
     }
 
+    /// What the route asks for beyond its target.
+    fn options(&self) -> Option<&Options> {
+        self.ruled.get().map(|ruled| ruled.options())
+    }
+
+    /// A time of the route, else that of the settings.
+    fn time(&self, own: impl Fn(&Times) -> Option<Seconds>, usual: Duration) -> Duration {
+        self.options().and_then(|options| own(&options.times)).map_or(usual, |seconds| seconds.0)
+    }
+
+    /// A connection to an app, unless the route has less patience than the settings.
+    pub(super) async fn connecting<T>(&self, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match self.options().and_then(|options| options.times.connect) {
+            Some(Seconds(time)) => timeout(time, opening).await.unwrap_or(Err(Failure::AppConnectSlow)),
+            None => opening.await,
+        }
+    }
+
     /// The app is out of it: what follows is our own answer.
     pub(super) fn begins_anew(&self) {
         self.late.set(None);
@@ -205,6 +233,14 @@ impl Exchange {
                 self.upload.waits.set(false);
                 self.upload.octets.set(self.upload.octets.get() + size);
                 self.upload.total.set(self.upload.total.get() + size);
+                if self
+                    .options()
+                    .and_then(|options| options.body_size_max)
+                    .is_some_and(|most| self.upload.total.get() > most)
+                {
+                    self.late.set(Some(Late::Size));
+                    self.bell.ring();
+                }
                 if self.stage.get() == Stage::Asked {
                     self.since.set(now);
                 }
@@ -326,7 +362,10 @@ impl Exchange {
 
     fn look_at_upload(&self, now: Tick) {
         let (limits, upload) = (&self.client.worker.shared.settings, &self.upload);
-        let limit = if upload.patient.get() { limits.apps.silence } else { limits.clients.body };
+        let limit = match upload.patient.get() {
+            true => self.time(|times| times.silence, limits.apps.silence),
+            false => self.time(|times| times.body, limits.clients.body),
+        };
         if now - upload.since.get() < ticks(limit) {
             return;
         }
@@ -357,8 +396,10 @@ impl Watched for Exchange {
         }
         match self.stage.get() {
             Stage::Asked if self.upload.waits.get() => self.look_at_upload(now),
-            Stage::Asked if late(limits.apps.answer) => self.is_late(Late::Answer),
-            Stage::Answering | Stage::Tunnel if late(limits.apps.silence) => self.is_late(Late::Silence),
+            Stage::Asked if late(self.time(|times| times.answer, limits.apps.answer)) => self.is_late(Late::Answer),
+            Stage::Answering | Stage::Tunnel if late(self.time(|times| times.silence, limits.apps.silence)) => {
+                self.is_late(Late::Silence);
+            }
             Stage::Taking if late(limits.clients.take) => self.cut(),
             Stage::Ours | Stage::Asked | Stage::Answering | Stage::Taking | Stage::Tunnel | Stage::Over => (),
         }
@@ -379,6 +420,7 @@ impl From<Late> for Failure {
     fn from(late: Late) -> Self {
         match late {
             Late::Upload => Self::UploadSlow,
+            Late::Size => Self::BodyTooLarge,
             Late::Answer | Late::Silence | Late::Taking => Self::AppSlow,
         }
     }

@@ -62,6 +62,22 @@ pub(super) enum Failure {
     UploadSlow,
     /// The client broke off its body.
     UploadBroken,
+    /// The route is not for the client's network.
+    NetworkRefused,
+    /// The client asks more often than the route grants.
+    TooOften,
+    /// The client has to show a certificate.
+    CertificateWanted,
+    /// The client has to say who it is, or said it wrong.
+    PasswordWanted,
+    /// The client has guessed too often.
+    TooManyGuesses,
+    /// More passwords wait to be compared than can be.
+    PasswordsBusy,
+    /// Whoever is to say whether the request may pass does not; why not.
+    GuardSilent(String),
+    /// The body is larger than the route takes.
+    BodyTooLarge,
     /// It ended in a panic.
     Panic,
 }
@@ -71,7 +87,7 @@ impl Failure {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Unsound(_) | Self::UploadBroken | Self::DnsUnreadable(_) => StatusCode::BAD_REQUEST,
-            Self::DnsTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DnsTooLong | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DnsKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HostUnknown | Self::PathUnknown | Self::FileMissing => StatusCode::NOT_FOUND,
@@ -79,7 +95,11 @@ impl Failure {
             Self::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
             Self::ProtocolRefused => StatusCode::NOT_IMPLEMENTED,
             Self::Circle => StatusCode::LOOP_DETECTED,
-            Self::Drained | Self::Maintenance(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NetworkRefused | Self::CertificateWanted => StatusCode::FORBIDDEN,
+            Self::TooOften | Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
+            Self::PasswordWanted => StatusCode::UNAUTHORIZED,
+            Self::GuardSilent(_) => StatusCode::BAD_GATEWAY,
+            Self::Drained | Self::Maintenance(_) | Self::PasswordsBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::AppNameUnknown
             | Self::AppRefused
             | Self::AppUnreachable(_)
@@ -120,6 +140,14 @@ impl Failure {
             Self::AppSlow => "The app behind this site takes too long to answer.",
             Self::UploadSlow => "The request took too long to arrive.",
             Self::UploadBroken => "The request broke off before its end.",
+            Self::NetworkRefused => "This site is not open to the network that the request came from.",
+            Self::TooOften => "Too many requests came from your network. Please try again in a while.",
+            Self::CertificateWanted => "This site is only for those who show a certificate of theirs.",
+            Self::PasswordWanted => "This site wants a name and a password.",
+            Self::TooManyGuesses => "Too many wrong passwords came from your network. Please try again in a while.",
+            Self::PasswordsBusy => "Too many people sign in at once. Please try again in a moment.",
+            Self::GuardSilent(_) => "Whether you may see this site cannot be found out at present.",
+            Self::BodyTooLarge => "What was sent is larger than this site takes.",
             Self::Panic => "Something went wrong here.",
         }
     }
@@ -168,13 +196,31 @@ impl Failure {
             Self::AppClosed => "The app's own log says why. A request that changes something is never sent twice.",
             Self::AppGarbled => "Look whether the target speaks another protocol: https://, or h2c:// for gRPC.",
             Self::AppSlow => "Find out what keeps the app busy, or raise answer_seconds in [edge.apps].",
+            Self::NetworkRefused => {
+                "The networks that may come are \"access\" in the options of the route. Behind another proxy, name it in trusted_proxies."
+            }
+            Self::TooOften => "What is granted is \"rate_limit\" in the options of the route.",
+            Self::CertificateWanted => "Who vouches for clients is \"client_certificate\" in the options of the route.",
+            Self::PasswordWanted => {
+                "Who may come is \"basic_auth\" in the options of the route; \"freehold route password\" makes a hash."
+            }
+            Self::TooManyGuesses => "Ten passwords are compared at once for a network, then one every six seconds.",
+            Self::PasswordsBusy => "Somebody guesses passwords from many networks: the access log shows them.",
+            Self::GuardSilent(_) => {
+                "Look at what \"forward_auth\" in the options of the route asks; the log says what is wrong with it."
+            }
+            Self::BodyTooLarge => "What is taken is \"body_size_max\" in the options of the route.",
             Self::Panic => "This is a bug in Freehold. Please report it with what the log says.",
         }
     }
 
     /// What only the log is told.
     pub(super) fn secret(&self) -> Option<&str> {
-        if let Self::AppTls(reason) | Self::AppUnreachable(reason) | Self::FileUnreadable(reason) = self {
+        if let Self::AppTls(reason)
+        | Self::AppUnreachable(reason)
+        | Self::FileUnreadable(reason)
+        | Self::GuardSilent(reason) = self
+        {
             return Some(reason);
         }
         None
@@ -210,6 +256,14 @@ impl Failure {
             | Self::DnsMethod
             | Self::UploadSlow
             | Self::UploadBroken
+            | Self::NetworkRefused
+            | Self::TooOften
+            | Self::CertificateWanted
+            | Self::PasswordWanted
+            | Self::TooManyGuesses
+            | Self::PasswordsBusy
+            | Self::GuardSilent(_)
+            | Self::BodyTooLarge
             | Self::Panic => AppFailure::Inside,
         }
     }

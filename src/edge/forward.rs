@@ -74,7 +74,7 @@ async fn ask(
     let stats = exchange.client.worker.stats();
     let (harmless, mut fresh) = (is_harmless(&request), false);
     for attempt in 1.. {
-        let link = match pool.link(fresh, !harmless).await {
+        let link = match exchange.connecting(pool.link(fresh, !harmless)).await {
             Ok(link) => link,
             Err(failure) => return Err(Miss::NotTaken(Box::new(request), failure)),
         };
@@ -170,7 +170,7 @@ fn explain(error: &hyper::Error, http2: bool, exchange: &Exchange) -> Failure {
 }
 
 /// The answer as the client gets it.
-fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Result<Response<()>, Failure> {
+pub(super) fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Result<Response<()>, Failure> {
     let (mut head, body) = answer.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::AppGarbled); // nobody asked for it, and what follows is no answer

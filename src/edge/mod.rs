@@ -29,6 +29,7 @@ mod proxy;
 mod quiet;
 mod random;
 mod redirect;
+mod rules;
 pub mod settings;
 mod sockets;
 pub mod stats;
@@ -125,7 +126,9 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
     let via = |version: &str| {
         HeaderValue::try_from(format!("{version} {mark}")).map_err(|fault| StartFault::Prepare(fault.to_string()))
     };
+    let rules = rules::Memory::new().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     Ok(Shared {
+        rules: Arc::new(rules),
         via: [via("1.1")?, via("2.0")?],
         mark: mark.into(),
         settings: Arc::new(settings.clone()),

@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{balance, dns, files, forward, headers, redirect, upgrade};
+use super::{balance, dns, files, forward, headers, redirect, rules, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -48,6 +48,7 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
         // The strict gate looks no further on a connection that was to be something else (see `strict.rs`).
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    rules::finish(response.headers_mut(), &exchange);
     exchange.answers(response.status().as_u16());
     Ok(response.map(|()| body))
 }
@@ -82,6 +83,9 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         Found::Route(route, rest) => (route, rest),
         Found::Https(port) => return Ok(redirect::to_https(request.method(), asked.host(), request.uri(), port)),
     };
+    if let Some(answer) = rules::admit(&request, &route, (&asked, origin), exchange).await? {
+        return Ok(answer);
+    }
     if let Some(text) = route.options().maintenance.text() {
         return Err(Failure::Maintenance(text.into()));
     }
@@ -104,6 +108,7 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
             );
             let turn = client.worker.turn(&route, stick.key);
             prepare(&mut head, &asked, origin, client)?;
+            rules::prepare(&mut head, rest, exchange)?;
             let mut request = Request::from_parts(head, Upload::new(body, exchange));
             if let Some(wanted) = wanted {
                 return upgrade::switch(wanted, request, turn, exchange).await;

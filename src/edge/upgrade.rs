@@ -90,7 +90,7 @@ pub(super) async fn switch(
             outcome = Failure::ProtocolRefused;
             continue;
         }
-        let (sender, connection) = match pool.open_undriven().await {
+        let (sender, connection) = match exchange.connecting(pool.open_undriven()).await {
             Ok(opened) => opened,
             Err(failure) => {
                 turn.failed(&failure);

@@ -30,6 +30,7 @@ use super::dns::{DnsOverHttps, Queries};
 use super::health::Board;
 use super::log::{AccessLog, Lines};
 use super::random::Random;
+use super::rules;
 use super::settings::Settings;
 use super::stats::{RouteStats, Stats, ThreadStats};
 use super::stream::Stream;
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     pub(super) challenge: Arc<ChallengeAnswer>,
     pub(super) census: Arc<Census>,
     pub(super) log: Arc<AccessLog>,
+    pub(super) rules: Arc<rules::Memory>,
     /// The port that browsers are sent to; `None` if HTTPS is not served.
     pub(super) https_port: Option<u16>,
     /// How this process calls itself in `Via`: nobody else calls itself so.

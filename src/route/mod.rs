@@ -10,7 +10,7 @@ mod app;
 pub mod circle;
 mod fault;
 mod host;
-mod options;
+pub mod options;
 mod path;
 mod table;
 mod target;

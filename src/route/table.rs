@@ -49,6 +49,11 @@ impl Routes {
         })
     }
 
+    /// The routes along which requests for this host go: its own, or those of the wildcard above it.
+    pub fn of_server_name(&self, host: &str) -> &[Arc<Route>] {
+        self.site(host).map_or(&[], |site| site)
+    }
+
     /// The routes of exactly this host, those with longer paths first.
     pub fn of_host(&self, host: &Host) -> &[Arc<Route>] {
         self.sites(host).get(host.base()).map_or(&[], |site| site)

@@ -122,7 +122,8 @@ pub(in crate::api) async fn list(allowed: Allowed, page: RoutePage) -> Result<Js
     let mut shown =
         snapshot.routes.iter_from(&page.from).filter(|route| may_see(&allowed, &snapshot, route.host()).is_ok());
     let sources = sources(&admin, &snapshot);
-    let routes = shown.by_ref().take(page.limit).map(|route| RouteSummary::of(route, &sources)).collect();
+    let shows = |route: &Arc<Route>| RouteSummary::of(route, &sources).for_eyes(allowed.may_change_everything());
+    let routes = shown.by_ref().take(page.limit).map(shows).collect();
     let next = shown.next().map(|route| view::id(route));
     Ok(Json(RouteList { revision: snapshot.revision, routes, next }))
 }
@@ -136,7 +137,8 @@ pub(in crate::api) async fn get(allowed: Allowed, id: RouteId, _: NoQuery, known
     let snapshot = admin.store.snapshot();
     may_see(&allowed, &snapshot, &id.host)?;
     let route = snapshot.routes.get(&id.key()).ok_or_else(|| no_route(&id.key()))?;
-    Ok(known.answer(&tag_of(route), Json(RouteSummary::of(route, &sources(&admin, &snapshot)))))
+    let summary = RouteSummary::of(route, &sources(&admin, &snapshot));
+    Ok(known.answer(&tag_of(route), Json(summary.for_eyes(allowed.may_change_everything()))))
 }
 
 /// Set a route

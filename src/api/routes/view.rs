@@ -99,6 +99,16 @@ impl RouteSummary {
     }
 }
 
+impl RouteSummary {
+    /// The same without secrets, unless they may be seen.
+    pub(super) fn for_eyes(mut self, trusted: bool) -> Self {
+        if !trusted {
+            self.target.options.hide_secrets();
+        }
+        self
+    }
+}
+
 /// A percent sign in a path that was read is one that stands for itself.
 fn path(route: &Route) -> String {
     route.path().as_str().replace('%', "%25")

@@ -76,6 +76,18 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// Make the hash of a password for `basic_auth`; it is asked for, or read from standard input
+    #[command(after_help = "\
+Examples:
+  freehold route password anna
+  freehold route set app.example.org --option basic_auth.users.anna=\"$(freehold route password anna)\"
+
+Nothing is changed by it, and no server is asked. A hash that `htpasswd -nB` makes is taken as well.")]
+    Password {
+        /// The user, for the question
+        #[arg(value_name = "USER")]
+        user: String,
+    },
     /// Delete a route; with the last one of a host its records go too
     #[command(after_help = "\
 Examples:

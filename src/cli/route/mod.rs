@@ -1,6 +1,7 @@
 //! `freehold route`: routes listed, shown, tested, added, set, drained, deleted.
 
 mod option;
+mod password;
 mod state;
 
 use std::io::{self, Write};
@@ -17,6 +18,8 @@ use crate::cli::json;
 use crate::cli::stop::{Exit, Stop};
 use crate::cli::terminal::table;
 use crate::route::{self, Target};
+
+pub(super) use password::password;
 
 const ROUTES: &str = "/v1/routes";
 /// The status of what is not there.
@@ -39,6 +42,7 @@ pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> 
             let deed = Drain { target, drained: !undo, dry_run: *dry_run };
             drain(place, route, &deed, options).await
         }
+        Route::Password { user } => password(user),
         Route::Delete { route, dry_run } => {
             let door = Door::open(place, false).await?;
             finish(door, question(Method::DELETE, &path(route), query(*dry_run))?, options).await

@@ -4,19 +4,37 @@
 //! Each kind of treatment has a file of its own, a value with defaults, and a `check` that names the field at fault. In JSON an
 //! option that is as it would be anyway is left out.
 
+mod access;
 mod balance;
+mod basic_auth;
+mod client_certificate;
+mod forward_auth;
+mod given;
+mod headers;
 mod health;
 mod hold;
+mod limits;
 mod maintenance;
+mod path;
+mod rate_limit;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Fault;
+pub use access::{Access, Network};
 pub use balance::{Balance, By};
+pub use basic_auth::{BasicAuth, PasswordHash, Realm, UserName};
+pub use client_certificate::{Authorities, ClientCertificate};
+pub use forward_auth::{ForwardAuth, GuardUrl};
+pub use given::{Given, Meaning, Seconds};
+pub use headers::{FieldChanges, FieldName, FieldValue, HeaderRules};
 pub use health::{Health, Look};
 pub use hold::HoldSeconds;
+pub use limits::Times;
 pub use maintenance::Maintenance;
+pub use path::{PathRule, Prefix};
+pub use rate_limit::RateLimit;
 
 /// How the requests of a route are treated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,8 +53,49 @@ pub struct Options {
     /// Whether visitors are told that the site takes a break; a text is shown to them.
     #[serde(skip_serializing_if = "is_default")]
     pub maintenance: Maintenance,
+    /// The path as the app sees it.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub path: PathRule,
+    /// Header fields set, added and removed.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub headers: HeaderRules,
+    /// Whether answers tell browsers to be careful, where the app does not say so itself.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false, default = false, examples(true))]
+    pub security_headers: bool,
+    /// Who may come, by network.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub access: Access,
+    /// How often a client network may ask.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub rate_limit: Option<RateLimit>,
+    /// Names and passwords that a browser asks for.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub basic_auth: Option<BasicAuth>,
+    /// Somebody who is asked about every request before the app sees it.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub forward_auth: Option<ForwardAuth>,
+    /// Certificates that clients have to show, or may.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub client_certificate: Option<ClientCertificate>,
+    /// Octets that the body of a request may have.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false, examples(10485760))]
+    pub body_size_max: Option<u64>,
+    /// How patiently apps and clients are waited for.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub times: Times,
 }
 
+/// Whether a value is what it is by itself.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -59,19 +118,44 @@ impl OptionFault {
 impl Options {
     /// Every value that cannot be.
     pub fn check(&self) -> Vec<OptionFault> {
-        let Self { balance, health, hold_seconds, maintenance } = self;
         let mut faults = Vec::new();
-        balance.check(&mut faults);
-        health.check(&mut faults);
-        hold_seconds.check(&mut faults);
-        maintenance.check(&mut faults);
+        self.balance.check(&mut faults);
+        self.health.check(&mut faults);
+        self.hold_seconds.check(&mut faults);
+        self.maintenance.check(&mut faults);
+        self.path.check(&mut faults);
+        self.headers.check(&mut faults);
+        self.access.check(&mut faults);
+        self.rate_limit.iter().for_each(|limit| limit.check(&mut faults));
+        self.basic_auth.iter().for_each(|auth| auth.check(&mut faults));
+        self.forward_auth.iter().for_each(|auth| auth.check(&mut faults));
+        self.client_certificate.iter().for_each(|wanted| wanted.check(&mut faults));
+        self.times.check(&mut faults);
         faults
     }
 
     /// Whether a request may go straight to the app and its answer straight back.
     pub fn is_plain(&self) -> bool {
-        let Self { balance, health: _, hold_seconds: _, maintenance } = self;
-        !balance.sets_cookie() && !maintenance.is_on()
+        !self.balance.sets_cookie() && !self.maintenance.is_on() && !self.has_rules()
+    }
+
+    /// Whether requests are looked at, held back or changed by rules, beyond being led to their app.
+    pub fn has_rules(&self) -> bool {
+        !is_default(&self.path)
+            || !is_default(&self.headers)
+            || self.security_headers
+            || !is_default(&self.access)
+            || self.rate_limit.is_some()
+            || self.basic_auth.is_some()
+            || self.forward_auth.is_some()
+            || self.client_certificate.is_some()
+            || self.body_size_max.is_some()
+            || !is_default(&self.times)
+    }
+
+    /// Takes out what only those may see who may change it.
+    pub fn hide_secrets(&mut self) {
+        self.basic_auth = self.basic_auth.as_ref().map(BasicAuth::without_hashes);
     }
 
     /// Whether nothing is asked for.
