@@ -43,15 +43,19 @@ pub use rate_limit::RateLimit;
 pub struct Options {
     /// Which of several apps gets a request.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub balance: Balance,
     /// How it is found out whether an app is well.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub health: Health,
     /// Seconds for which a request waits for an app that restarts. 0 to 60; 0: not at all.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub hold_seconds: HoldSeconds,
     /// Whether visitors are told that the site takes a break; a text is shown to them.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub maintenance: Maintenance,
     /// The path as the app sees it.
     #[serde(skip_serializing_if = "is_default")]
