@@ -37,6 +37,7 @@ pub(super) async fn forward(
     let mut request = Box::new(request);
     let mut outcome = Failure::Drained;
     for pool in exchange.client.worker.apps.in_turn(apps) {
+        let pool = exchange.announced(pool);
         exchange.is_for(&pool);
         match ask(&pool, *request, exchange).await {
             Ok((answer, home)) => return hand_back(answer, home, exchange),

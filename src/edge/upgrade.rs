@@ -77,6 +77,7 @@ pub(super) async fn switch(
     };
     let mut outcome = Failure::Drained;
     for pool in exchange.client.worker.apps.in_turn(apps) {
+        let pool = exchange.announced(pool);
         exchange.is_for(&pool);
         if pool.app().protocol == AppProtocol::H2c {
             outcome = Failure::ProtocolRefused;

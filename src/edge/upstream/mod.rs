@@ -64,6 +64,8 @@ pub(super) struct Pool {
     settings: Rc<settings::Apps>,
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
+    /// What each connection begins with, in front of all else.
+    greeting: Box<[u8]>,
     idle: RefCell<Vec<Idle>>,
     habit: Cell<Habit>,
     resting: RefCell<Vec<Resting>>,
@@ -129,23 +131,8 @@ impl Apps {
         let key = (app.protocol, app.address.clone());
         let mut pools = self.pools.borrow_mut();
         let pool = pools.entry(key).or_insert_with(|| {
-            Rc::new(Pool {
-                app: App { drained: false, ..app.clone() },
-                settings: Rc::clone(&self.settings),
-                tls: Rc::clone(&self.tls),
-                now: Rc::clone(&self.now),
-                idle: RefCell::default(),
-                habit: Cell::new(Habit::Unknown),
-                resting: RefCell::default(),
-                shared: RefCell::default(),
-                opening: Cell::new(false),
-                opened: Notify::new(),
-                missed: RefCell::default(),
-                shares: Cell::new(true),
-                addresses: RefCell::default(),
-                down_until: Cell::new(0),
-                used: Cell::new(0),
-            })
+            let app = App { drained: false, ..app.clone() };
+            Rc::new(Pool::new(app, &self.settings, &self.tls, &self.now))
         });
         pool.used.set(self.now.get());
         Rc::clone(pool)
@@ -170,6 +157,34 @@ impl Apps {
 }
 
 impl Pool {
+    fn new(app: App, settings: &Rc<settings::Apps>, tls: &Rc<AppTls>, now: &Rc<Cell<Tick>>) -> Self {
+        Self {
+            app,
+            settings: Rc::clone(settings),
+            tls: Rc::clone(tls),
+            now: Rc::clone(now),
+            greeting: Box::default(),
+            idle: RefCell::default(),
+            habit: Cell::new(Habit::Unknown),
+            resting: RefCell::default(),
+            shared: RefCell::default(),
+            opening: Cell::new(false),
+            opened: Notify::new(),
+            missed: RefCell::default(),
+            shares: Cell::new(true),
+            addresses: RefCell::default(),
+            down_until: Cell::new(0),
+            used: Cell::new(0),
+        }
+    }
+
+    /// The same app for one request whose connection begins with these octets. Nobody else finds it, so the connection ends with
+    /// the request.
+    pub(super) fn greeted(&self, greeting: Vec<u8>) -> Rc<Self> {
+        let pool = Self::new(self.app.clone(), &self.settings, &self.tls, &self.now);
+        Rc::new(Self { greeting: greeting.into(), ..pool })
+    }
+
     /// The app.
     pub(super) fn app(&self) -> &App {
         &self.app
