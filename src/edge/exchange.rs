@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::announced;
 use super::answer::Answer;
+use super::balance::Place;
 use super::client::{Client, Order};
 use super::failure::Failure;
 use super::log::Record;
@@ -90,7 +91,7 @@ pub(super) struct Exchange {
     status: Cell<u16>,
     sent: Cell<u64>,
     route: RefCell<Option<Arc<RouteStats>>>,
-    app: RefCell<Option<Rc<Pool>>>,
+    app: RefCell<Option<Place>>,
     host: RefCell<Option<HeaderValue>>,
     pub(super) record: RefCell<Record>,
     /// What its route asks of it, if that is anything.
@@ -158,13 +159,13 @@ impl Exchange {
     }
 
     /// Which app is asked.
-    pub(super) fn is_for(&self, app: &Rc<Pool>) {
-        *self.app.borrow_mut() = Some(Rc::clone(app));
+    pub(super) fn is_for(&self, app: Place) {
+        *self.app.borrow_mut() = Some(app);
     }
 
     /// The address of the app that is asked; empty if there is none.
     pub(super) fn app(&self) -> String {
-        self.app.borrow().as_ref().map_or_else(String::new, |pool| pool.app().to_string())
+        self.app.borrow().as_ref().map_or_else(String::new, |place| place.pool().app().to_string())
     }
 
     //----- The request on its way to the app -----------------------------------------------------------------
@@ -200,9 +201,9 @@ impl Exchange {
     }
 
     /// The app as this client's request finds it: where the route wants it, its connection begins with whose request it is.
-    pub(super) fn announced(&self, app: Rc<Pool>) -> Rc<Pool> {
-        let Some(ruled) = self.ruled.get() else { return app };
-        let Some(version) = ruled.options().proxy_protocol else { return app };
+    pub(super) fn announced(&self, app: &Rc<Pool>) -> Rc<Pool> {
+        let Some(ruled) = self.ruled.get() else { return Rc::clone(app) };
+        let Some(version) = ruled.options().proxy_protocol else { return Rc::clone(app) };
         app.greeted(announced::written(version, ruled.source(self.client.address()), self.client.local()))
     }
 
@@ -357,6 +358,7 @@ impl Exchange {
             route.received.add(self.upload.total.get());
         }
         self.client.worker.log.note(self, status, self.sent.get(), took, whole);
+        self.app.take(); // it has a request less under way
         self.client.request_ends(status != 0);
     }
 

@@ -32,6 +32,8 @@ pub(super) enum Failure {
     Circle,
     /// All apps of the route are drained.
     Drained,
+    /// The owner says that the site takes a break; what visitors are told.
+    Maintenance(Box<str>),
     /// The name of the app cannot be resolved.
     AppNameUnknown,
     /// Nobody listens at the app's address.
@@ -96,9 +98,8 @@ impl Failure {
             Self::NetworkRefused | Self::CertificateWanted => StatusCode::FORBIDDEN,
             Self::TooOften | Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             Self::PasswordWanted => StatusCode::UNAUTHORIZED,
-            Self::PasswordsBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::GuardSilent(_) => StatusCode::BAD_GATEWAY,
-            Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Drained | Self::Maintenance(_) | Self::PasswordsBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::AppNameUnknown
             | Self::AppRefused
             | Self::AppUnreachable(_)
@@ -128,6 +129,7 @@ impl Failure {
             Self::ExpectationUnknown => "The request expects something that is not known here.",
             Self::ProtocolRefused => "The request asks for a protocol that is not passed on.",
             Self::Circle => "The request has come back to where it already was.",
+            Self::Maintenance(text) => text,
             Self::Drained => "The site is taking a break. Please try again in a while.",
             Self::AppNameUnknown | Self::AppUnreachable(_) => "The app behind this site cannot be reached.",
             Self::AppRefused => "The app behind this site is not running.",
@@ -176,6 +178,7 @@ impl Failure {
             Self::FilesAreRead => "Name an app as the target of the route if it is to take data.",
             Self::ProtocolRefused => "WebSocket is passed on, and over HTTP/1.1 any other upgrade but h2c and TLS.",
             Self::Circle => "The target of the route leads back here: name the address of the app itself.",
+            Self::Maintenance(_) => "\"freehold route set\" with \"--option maintenance=\" ends the break.",
             Self::Drained => "Every app of the route is drained: \"freehold route list\" shows it.",
             Self::AppNameUnknown => {
                 "The name in the route's target cannot be resolved: correct it, or write an address."
@@ -246,6 +249,7 @@ impl Failure {
             | Self::ExpectationUnknown
             | Self::ProtocolRefused
             | Self::Circle
+            | Self::Maintenance(_)
             | Self::DnsUnreadable(_)
             | Self::DnsTooLong
             | Self::DnsKind
@@ -264,8 +268,19 @@ impl Failure {
         }
     }
 
-    /// Whether it is the app's or ours rather than the client's.
+    /// Whether it is the app's or ours rather than the client's, and nobody meant it.
     pub(super) fn is_inside(&self) -> bool {
-        self.status().is_server_error()
+        self.status().is_server_error() && !matches!(self, Self::Maintenance(_))
+    }
+
+    /// Whether it speaks against the app.
+    pub(super) fn is_of_the_app(&self) -> bool {
+        !matches!(self.counted(), AppFailure::Inside | AppFailure::Drained)
+    }
+
+    /// Whether the app took no connection, as one does that is just being started again: nobody listens, its name is not known,
+    /// its address leads nowhere.
+    pub(super) fn is_of_absence(&self) -> bool {
+        matches!(self, Self::AppRefused | Self::AppNameUnknown | Self::AppUnreachable(_))
     }
 }

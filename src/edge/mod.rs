@@ -10,6 +10,7 @@
 mod admit;
 mod announced;
 mod answer;
+mod balance;
 mod census;
 mod client;
 mod connection;
@@ -22,6 +23,7 @@ mod files;
 mod forward;
 mod forwarded;
 mod headers;
+mod health;
 mod log;
 mod pages;
 mod proxy;
@@ -56,6 +58,8 @@ use tokio::sync::watch::Sender;
 
 use census::Census;
 pub use dns::{DnsAnswer, DnsOverHttps};
+use health::Checker;
+pub use health::{AppHealth, AppReport, Board};
 use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
@@ -95,6 +99,8 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         https,
         tls: Arc::clone(&shared.tls),
         meter: Meter((0..count).map(|_| Arc::default()).collect()),
+        board: Arc::clone(&shared.board),
+        _checker: Checker::start(Arc::clone(&shared.snapshots), Arc::clone(&shared.board)).map_err(prepare)?,
         stop: Sender::new(None),
         threads: Vec::with_capacity(count),
     };
@@ -134,6 +140,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         log: Arc::new(log),
         https_port,
         dns,
+        board: Arc::default(),
     })
 }
 
@@ -172,6 +179,9 @@ pub struct Handle {
     https: Vec<SocketAddr>,
     tls: Arc<Tls>,
     meter: Meter,
+    board: Arc<Board>,
+    /// Looks at apps for as long as it is there.
+    _checker: Checker,
     stop: Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -200,6 +210,11 @@ impl Handle {
     /// Where to read what it counts.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// How the apps of routes are.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Other keys for session tickets, from now on ([`TicketKeys::renewed`]).

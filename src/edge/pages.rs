@@ -73,6 +73,7 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
     }
     match failure {
         Failure::Drained => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("30"))),
+        Failure::Maintenance(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("60"))),
         Failure::PasswordsBusy => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
         Failure::FilesAreRead => drop(headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"))),
         Failure::MethodRefused => {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE, VIA};
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{dns, files, forward, headers, redirect, rules, upgrade};
+use super::{balance, dns, files, forward, headers, redirect, rules, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -86,23 +86,37 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
     if let Some(answer) = rules::admit(&request, &route, (&asked, origin), exchange).await? {
         return Ok(answer);
     }
+    if let Some(text) = route.options().maintenance.text() {
+        return Err(Failure::Maintenance(text.into()));
+    }
     match route.target() {
         Target::Redirect(target) => {
             let rest = &request.uri().path()[rest..];
             Ok(redirect::along_route(target, rest, request.uri()))
         }
         Target::Folder(folder) => files::answer(&request, folder, rest, exchange).await,
-        Target::Apps(apps) => {
+        Target::Apps(_) => {
             let wanted = upgrade::wanted(&request);
             let (mut head, body) = request.into_parts();
+            let secure = origin.secure || client.secure.is_some();
+            let stick = balance::stick(
+                &route.options().balance,
+                &head.headers,
+                origin.address,
+                secure,
+                client.worker.groups.random(),
+            );
+            let turn = client.worker.turn(&route, stick.key);
             prepare(&mut head, &asked, origin, client)?;
             rules::prepare(&mut head, rest, exchange)?;
             let mut request = Request::from_parts(head, Upload::new(body, exchange));
             if let Some(wanted) = wanted {
-                return upgrade::switch(wanted, request, apps, exchange).await;
+                return upgrade::switch(wanted, request, turn, exchange).await;
             }
             request.extensions_mut().clear();
-            forward::forward(request, apps, exchange).await
+            let mut answer = forward::forward(request, turn, exchange).await?;
+            answer.headers_mut().extend(stick.cookie.map(|cookie| (SET_COOKIE, cookie)));
+            Ok(answer)
         }
     }
 }

@@ -110,6 +110,11 @@ impl Routes {
         if host.is_wildcard() { &self.wildcard } else { &self.exact }
     }
 
+    /// Whether these are the very same routes: seen without a look at each of them. Where it says no, they may be alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.exact.ptr_eq(&other.exact) && self.wildcard.ptr_eq(&other.wildcard)
+    }
+
     /// As [`Routes::iter`], from the route with this id on, or from where it would stand.
     pub fn iter_from<'r>(&'r self, id: &str) -> impl Iterator<Item = &'r Arc<Route>> + use<'r> {
         let (host, path) = id.split_at(id.find('/').unwrap_or(id.len()));

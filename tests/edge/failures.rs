@@ -194,7 +194,7 @@ fn each_way_to_fail_is_told_by_its_name() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert!(answer.text().contains(told), "{path}: {}", answer.text());
     }
-    assert_eq!(closing.seen().len(), 1, "on a new connection nothing is tried again");
+    assert_eq!(closing.seen().len(), 2, "what an app has died over is tried once more");
     assert_eq!(edge.running().route_stats()["a.test/refused"].app_failures(), 1);
 }
 

@@ -9,11 +9,13 @@ mod app;
 mod client;
 mod kit;
 
+mod balance;
 mod changes;
 mod direct;
 mod failures;
 mod files;
 mod headers;
+mod health;
 mod limits;
 mod names;
 mod rules;

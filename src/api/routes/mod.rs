@@ -6,6 +6,7 @@
 //! Whoever may change a host's A and AAAA sets may manage its routes. For a host in none of our zones it takes a token without
 //! limits: nothing else could say whose it is.
 
+mod apps;
 mod body;
 mod conflict;
 mod state;
@@ -29,6 +30,7 @@ use crate::access::Object;
 use crate::route::{Fault, Host, PathPrefix, Route};
 use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapshot};
 use crate::wire::{Kind, Name};
+pub use apps::RouteAppState;
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
 pub(super) use conflict::{guard, ourselves};
 pub use state::{RouteAnswer, RouteCertificate, RouteDelegation};
@@ -39,6 +41,8 @@ pub use view::{RouteChange, RouteList, RouteSummary};
 
 /// The types of the sets that a route owns.
 const ADDRESSES: [Kind; 2] = [Kind::A, Kind::AAAA];
+/// The types of all sets that a route brings to its host.
+const BROUGHT: [Kind; 4] = [Kind::A, Kind::AAAA, Kind::HTTPS, Kind::CAA];
 
 /// The `{id}` of a path: a host, or a host and a path.
 pub(in crate::api) struct RouteId {
@@ -219,7 +223,9 @@ async fn make(admin: &Admin, allowed: &Allowed, change: Change, dry_run: bool, i
 
 /// What states are made of.
 fn sources<'a>(admin: &'a Admin, snapshot: &'a Snapshot) -> Sources<'a> {
-    Sources { snapshot, lookout: admin.live.as_ref().map(|live| &live.acme), now: unix_seconds() }
+    let live = admin.live.as_ref();
+    let board = live.and_then(|live| live.edge.as_ref()).map(|edge| &*edge.board);
+    Sources { snapshot, lookout: live.map(|live| &live.acme), board, now: unix_seconds() }
 }
 
 fn tag_of(route: &Route) -> String {

@@ -43,6 +43,7 @@ Exit code 1: something is wrong.")]
 Examples:
   freehold route add app.example.org http://127.0.0.1:3000
   freehold route add app.example.org/api http://127.0.0.1:4000 http://127.0.0.1:4001     two apps that are alike
+  freehold route add app.example.org http://10.0.0.5:3000,weight=3 http://10.0.0.6:3000 http://10.0.0.7:3000,backup
   freehold route add '*.apps.example.org' unix:/run/apps.sock
   freehold route add www.example.org /srv/www                                            a folder of files
   freehold route add old.example.org redirect:https://app.example.org/

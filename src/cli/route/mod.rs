@@ -108,7 +108,11 @@ fn row(route: &RouteSummary) -> Vec<String> {
 
 /// A target as it is typed.
 fn target(target: &api::NewRoute) -> String {
-    let app = |app: &RouteApp| format!("{}{}", app.url, if app.drained { " (drained)" } else { "" });
+    let app = |app: &RouteApp| {
+        let weight = if app.weight == 1 { String::new() } else { format!(",weight={}", app.weight) };
+        let (backup, drained) = (if app.backup { ",backup" } else { "" }, if app.drained { " (drained)" } else { "" });
+        format!("{}{weight}{backup}{drained}", app.url)
+    };
     let apps = target.apps.iter().flatten().map(app);
     let redirect = target.redirect.iter().map(|redirect| format!("redirect:{}", redirect.url));
     let folder = target.folder.iter().map(|folder| format!("folder:{}", folder.path));

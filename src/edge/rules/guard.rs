@@ -120,10 +120,9 @@ fn question(
 
 /// Puts the question, a second time on a new connection if an old one let it down.
 async fn put(url: &GuardUrl, head: &HeaderMap, exchange: &Rc<Exchange>) -> Result<(Response<Incoming>, Home), Failure> {
-    let pools = exchange.client.worker.apps.in_turn(std::slice::from_ref(&url.app));
-    let pool = pools.first().ok_or_else(|| Failure::GuardSilent("it is none".to_owned()))?;
-    match put_once(pool, url, head, false, exchange).await {
-        Err((_, true)) => put_once(pool, url, head, true, exchange).await,
+    let pool = exchange.client.worker.apps.pool(&url.app);
+    match put_once(&pool, url, head, false, exchange).await {
+        Err((_, true)) => put_once(&pool, url, head, true, exchange).await,
         outcome => outcome,
     }
     .map_err(|(reason, _)| Failure::GuardSilent(format!("{}: {reason}", url.app)))

@@ -14,11 +14,11 @@
 mod bare;
 mod connect;
 mod link;
+mod names;
 mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use hyper::client::conn::{http1, http2};
@@ -34,6 +34,7 @@ use crate::route::{Address, App, Protocol};
 pub(super) use bare::Bare;
 use bare::Resting;
 pub(super) use link::{Home, Link, LocalTasks, Unsent};
+use names::Names;
 pub(super) use stream::Stream;
 
 /// Ticks since its last use within which a connection is good enough for a request that must not be sent twice.
@@ -55,7 +56,6 @@ pub(super) struct Apps {
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
     pools: RefCell<HashMap<(Protocol, Address), Rc<Pool>>>,
-    turn: Cell<usize>,
 }
 
 /// The connections of a thread to one app.
@@ -77,7 +77,9 @@ pub(super) struct Pool {
     missed: RefCell<Option<Failure>>,
     /// Whether the app agreed to HTTP/2 when it was asked last; at first that is hoped for.
     shares: Cell<bool>,
-    addresses: RefCell<(Tick, Vec<SocketAddr>)>,
+    names: Rc<Names>,
+    /// How often an address of the app's name has gone: what was connected before that is not used again.
+    moves: Cell<u32>,
     down_until: Cell<Tick>,
     used: Cell<Tick>,
 }
@@ -107,33 +109,15 @@ struct Shared {
 impl Apps {
     pub(super) fn new(settings: settings::Apps) -> Result<Self, String> {
         let tls = AppTls::new().map_err(|fault| fault.to_string())?;
-        Ok(Self {
-            settings: Rc::new(settings),
-            tls: Rc::new(tls),
-            now: Rc::default(),
-            pools: RefCell::default(),
-            turn: Cell::new(0),
-        })
+        Ok(Self { settings: Rc::new(settings), tls: Rc::new(tls), now: Rc::default(), pools: RefCell::default() })
     }
 
-    /// The apps to ask, one after the other in case one does not take the request: each time another first; those that
-    /// took no connection a moment ago last; drained ones not at all.
-    pub(super) fn in_turn(&self, apps: &[App]) -> Vec<Rc<Pool>> {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        let apps = (0..apps.len()).map(|step| &apps[(turn % apps.len() + step) % apps.len()]);
-        let mut pools: Vec<_> = apps.filter(|app| !app.drained).map(|app| self.pool(app)).collect();
-        pools.sort_by_key(|pool| pool.is_down());
-        pools
-    }
-
-    fn pool(&self, app: &App) -> Rc<Pool> {
+    /// The connections to an app.
+    pub(super) fn pool(&self, app: &App) -> Rc<Pool> {
         let key = (app.protocol, app.address.clone());
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(key).or_insert_with(|| {
-            let app = App { drained: false, ..app.clone() };
-            Rc::new(Pool::new(app, &self.settings, &self.tls, &self.now))
-        });
+        let pool =
+            pools.entry(key).or_insert_with(|| Rc::new(Pool::new(app.clone(), &self.settings, &self.tls, &self.now)));
         pool.used.set(self.now.get());
         Rc::clone(pool)
     }
@@ -172,7 +156,8 @@ impl Pool {
             opened: Notify::new(),
             missed: RefCell::default(),
             shares: Cell::new(true),
-            addresses: RefCell::default(),
+            names: Rc::default(),
+            moves: Cell::new(0),
             down_until: Cell::new(0),
             used: Cell::new(0),
         }
@@ -182,7 +167,7 @@ impl Pool {
     /// the request.
     pub(super) fn greeted(&self, greeting: Vec<u8>) -> Rc<Self> {
         let pool = Self::new(self.app.clone(), &self.settings, &self.tls, &self.now);
-        Rc::new(Self { greeting: greeting.into(), ..pool })
+        Rc::new(Self { greeting: greeting.into(), names: Rc::clone(&self.names), ..pool })
     }
 
     /// The app.
@@ -190,7 +175,8 @@ impl Pool {
         &self.app
     }
 
-    fn is_down(&self) -> bool {
+    /// Whether it took no connection a moment ago.
+    pub(super) fn is_down(&self) -> bool {
         self.now.get() < self.down_until.get()
     }
 
@@ -200,6 +186,7 @@ impl Pool {
 
     /// A connection for one request. `fresh`: a new one. `once`: the request must not be sent twice.
     pub(super) async fn link(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Link, Failure> {
+        self.used.set(self.now.get());
         let may_share = match self.app.protocol {
             Protocol::Http => false,
             Protocol::H2c => true,
@@ -238,7 +225,8 @@ impl Pool {
                 tokio::task::yield_now().await; // the thread looks at the network meanwhile
             }
             if idle.sender.is_ready() {
-                return Some(Link::Http1 { sender: idle.sender, pool: Rc::clone(self), reused: true });
+                let (sender, moves) = (idle.sender, self.moves.get());
+                return Some(Link::Http1 { sender, pool: Rc::clone(self), moves, reused: true });
             }
             self.observe(idle.since, false);
         }
@@ -305,9 +293,10 @@ impl Pool {
         link
     }
 
-    fn take_home(&self, sender: http1::SendRequest<Upload>) {
+    /// Keeps a connection for the next request, unless its address has gone since it was made.
+    fn take_home(&self, sender: http1::SendRequest<Upload>, moves: u32) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.settings.kept_max as usize {
+        if moves == self.moves.get() && idle.len() < self.settings.kept_max as usize {
             idle.push(Idle { sender, since: self.now.get() });
         }
     }

@@ -5,12 +5,16 @@
 //! option that is as it would be anyway is left out.
 
 mod access;
+mod balance;
 mod basic_auth;
 mod client_certificate;
 mod forward_auth;
 mod given;
 mod headers;
+mod health;
+mod hold;
 mod limits;
+mod maintenance;
 mod path;
 mod proxy_protocol;
 mod rate_limit;
@@ -20,12 +24,16 @@ use utoipa::ToSchema;
 
 use super::Fault;
 pub use access::{Access, Network};
+pub use balance::{Balance, By};
 pub use basic_auth::{BasicAuth, PasswordHash, Realm, UserName};
 pub use client_certificate::{Authorities, ClientCertificate};
 pub use forward_auth::{ForwardAuth, GuardUrl};
 pub use given::{Given, Meaning, Seconds};
 pub use headers::{FieldChanges, FieldName, FieldValue, HeaderRules};
+pub use health::{Health, Look};
+pub use hold::HoldSeconds;
 pub use limits::Times;
+pub use maintenance::Maintenance;
 pub use path::{PathRule, Prefix};
 pub use proxy_protocol::ProxyProtocol;
 pub use rate_limit::RateLimit;
@@ -35,6 +43,18 @@ pub use rate_limit::RateLimit;
 #[serde(deny_unknown_fields, default)]
 #[schema(as = RouteOptions)]
 pub struct Options {
+    /// Which of several apps gets a request.
+    #[serde(skip_serializing_if = "is_default")]
+    pub balance: Balance,
+    /// How it is found out whether an app is well.
+    #[serde(skip_serializing_if = "is_default")]
+    pub health: Health,
+    /// Seconds for which a request waits for an app that restarts. 0 to 60; 0: not at all.
+    #[serde(skip_serializing_if = "is_default")]
+    pub hold_seconds: HoldSeconds,
+    /// Whether visitors are told that the site takes a break; a text is shown to them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub maintenance: Maintenance,
     /// The path as the app sees it.
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
@@ -95,10 +115,20 @@ pub struct OptionFault {
     pub fault: Fault,
 }
 
+impl OptionFault {
+    fn new(field: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), fault: Fault::new(message, cure) }
+    }
+}
+
 impl Options {
     /// Every value that cannot be.
     pub fn check(&self) -> Vec<OptionFault> {
         let mut faults = Vec::new();
+        self.balance.check(&mut faults);
+        self.health.check(&mut faults);
+        self.hold_seconds.check(&mut faults);
+        self.maintenance.check(&mut faults);
         self.path.check(&mut faults);
         self.headers.check(&mut faults);
         self.access.check(&mut faults);
@@ -112,7 +142,7 @@ impl Options {
 
     /// Whether a request may go straight to the app and its answer straight back.
     pub fn is_plain(&self) -> bool {
-        !self.has_rules()
+        !self.balance.sets_cookie() && !self.maintenance.is_on() && !self.has_rules()
     }
 
     /// Whether requests are looked at, held back or changed by rules, beyond being led to their app.
