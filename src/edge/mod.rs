@@ -8,6 +8,7 @@
 //! after it (`admit.rs`, `headers.rs`). Nothing here knows how a certificate came about or who made a route.
 
 mod admit;
+mod announced;
 mod answer;
 mod balance;
 mod census;

@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ChallengeAnswer;
+use super::announced;
 use super::balance::{Groups, Key, Turn};
 use super::census::Census;
 use super::client::{Client, Place};
@@ -190,9 +191,10 @@ impl Worker {
     }
 
     async fn accept(self: Rc<Self>, listener: TcpListener, secure: bool) {
+        let local = listener.local_addr().unwrap_or(SocketAddr::from(([0; 4], 0)));
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => self.admit(stream, address, secure),
+                Ok((stream, address)) => self.admit(stream, (address, local), secure),
                 Err(fault) if is_of_the_client(&fault) => (),
                 Err(_) => {
                     self.stats().accept_failed.add(1);
@@ -202,14 +204,40 @@ impl Worker {
         }
     }
 
-    fn admit(self: &Rc<Self>, stream: TcpStream, address: SocketAddr, secure: bool) {
-        let Some(place) = Place::take(self, address) else { return };
+    fn admit(self: &Rc<Self>, stream: TcpStream, (address, local): (SocketAddr, SocketAddr), secure: bool) {
+        let Some(place) = Place::take(self, address, local) else { return };
         prepare(&stream);
+        if self.shared.settings.is_announced(address.ip().to_canonical()) {
+            let worker = Rc::clone(self);
+            spawn_local(async move { worker.hear_out(stream, place, local, secure).await });
+        } else {
+            self.welcome(stream, place, secure);
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, stream: TcpStream, place: Place, secure: bool) {
         let worker = Rc::clone(self);
         if secure {
             spawn_local(async move { worker.shake_hands(stream, place).await });
         } else {
             spawn_local(connection::serve(Stream::Plain(stream), Client::new(self, place, None)));
+        }
+    }
+
+    /// Hears from a proxy whose connection it is, before anything else is said on it.
+    async fn hear_out(self: Rc<Self>, mut stream: TcpStream, place: Place, local: SocketAddr, secure: bool) {
+        let told = timeout(self.shared.settings.clients.handshake, announced::read(&mut stream)).await;
+        let place = match told {
+            Ok(Ok(None)) => Some(place),
+            Ok(Ok(Some(address))) => {
+                drop(place);
+                Place::take(&self, address, local)
+            }
+            Ok(Err(_)) => return self.stats().misbehaved.add(1),
+            Err(_) => return self.stats().timed_out.add(1),
+        };
+        if let Some(place) = place {
+            self.welcome(stream, place, secure);
         }
     }
 

@@ -16,6 +16,7 @@ mod hold;
 mod limits;
 mod maintenance;
 mod path;
+mod proxy_protocol;
 mod rate_limit;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ pub use hold::HoldSeconds;
 pub use limits::Times;
 pub use maintenance::Maintenance;
 pub use path::{PathRule, Prefix};
+pub use proxy_protocol::ProxyProtocol;
 pub use rate_limit::RateLimit;
 
 /// How the requests of a route are treated.
@@ -93,6 +95,10 @@ pub struct Options {
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false, examples(10485760))]
     pub body_size_max: Option<u64>,
+    /// By which version of the PROXY protocol apps are told whose connection it is.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// How patiently apps and clients are waited for.
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
@@ -154,6 +160,7 @@ impl Options {
             || self.forward_auth.is_some()
             || self.client_certificate.is_some()
             || self.body_size_max.is_some()
+            || self.proxy_protocol.is_some()
             || !is_default(&self.times)
     }
 
