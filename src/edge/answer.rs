@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
+use super::compress::Squeeze;
 use super::exchange::{Exchange, Late};
 use super::headers;
 use super::stats::AppFailure;
@@ -24,6 +25,8 @@ pub(super) enum Answer {
     App(Incoming, Option<Home>),
     /// They come from a file.
     File(UnsyncBoxBody<Bytes, std::io::Error>),
+    /// They are compressed on their way.
+    Squeezed(Box<Squeeze>),
     /// There would be more, and will not.
     Cut,
 }
@@ -31,6 +34,11 @@ pub(super) enum Answer {
 /// Why a body ends before its end: whoever reads it must not take it for whole.
 #[derive(Debug)]
 pub(super) struct Broken(&'static str);
+
+impl Broken {
+    /// An encoder failed, which it has no reason to.
+    pub(super) const ENCODER: Self = Self("the answer could not be compressed");
+}
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +105,7 @@ impl HttpBody for Body {
             Answer::Octets(octets) => SizeHint::with_exact(octets.len() as u64),
             Answer::App(incoming, _) => incoming.size_hint(),
             Answer::File(body) => body.size_hint(),
-            Answer::Cut => SizeHint::default(),
+            Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
         }
     }
 }
@@ -110,7 +118,8 @@ impl Drop for Body {
 }
 
 impl Answer {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    /// The next part.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
             Self::Nothing => Poll::Ready(None),
             Self::Octets(octets) => {
@@ -140,6 +149,7 @@ impl Answer {
                 Poll::Ready(None) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             },
+            Self::Squeezed(squeeze) => squeeze.poll(context),
             Self::Cut => Poll::Ready(Some(Err(Broken("the answer was cut")))),
         }
     }
@@ -162,6 +172,7 @@ impl Answer {
             Self::Octets(octets) => octets.is_empty(),
             Self::App(incoming, _) => incoming.is_end_stream(),
             Self::File(body) => body.is_end_stream(),
+            Self::Squeezed(squeeze) => squeeze.is_over(),
             Self::Cut => false,
         }
     }

@@ -11,6 +11,7 @@ mod admit;
 mod answer;
 mod census;
 mod client;
+mod compress;
 mod connection;
 mod direct;
 mod dns;

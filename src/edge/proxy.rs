@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{dns, files, forward, headers, redirect, upgrade};
+use super::{compress, dns, files, forward, headers, redirect, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -82,6 +82,19 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         Found::Route(route, rest) => (route, rest),
         Found::Https(port) => return Ok(redirect::to_https(request.method(), asked.host(), request.uri(), port)),
     };
+    let wish = compress::Wish::of(&request, &route);
+    let answer = along(&route, rest, request, (&asked, origin), exchange).await?;
+    Ok(compress::fit(answer, wish, &route, exchange))
+}
+
+/// Answers a request along its route.
+async fn along(
+    route: &Route,
+    rest: usize,
+    request: Request<Incoming>,
+    (asked, origin): (&Asked, Origin),
+    exchange: &Rc<Exchange>,
+) -> Result<Response<()>, Failure> {
     match route.target() {
         Target::Redirect(target) => {
             let rest = &request.uri().path()[rest..];
@@ -91,7 +104,7 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         Target::Apps(apps) => {
             let wanted = upgrade::wanted(&request);
             let (mut head, body) = request.into_parts();
-            prepare(&mut head, &asked, origin, client)?;
+            prepare(&mut head, asked, origin, &exchange.client)?;
             let mut request = Request::from_parts(head, Upload::new(body, exchange));
             if let Some(wanted) = wanted {
                 return upgrade::switch(wanted, request, apps, exchange).await;

@@ -23,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::ChallengeAnswer;
 use super::census::Census;
 use super::client::{Client, Place};
+use super::compress;
 use super::connection;
 use super::direct::Date;
 use super::dns::{DnsOverHttps, Queries};
@@ -88,6 +89,7 @@ pub(super) struct Worker {
     pub(super) queries: Option<Queries>,
     pub(super) log: Lines,
     pub(super) date: Date,
+    pub(super) compressing: compress::Streams,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -140,6 +142,7 @@ impl Worker {
             queries,
             log,
             date: Date::default(),
+            compressing: compress::Streams::default(),
             stopping: Cell::new(false),
         })
     }

@@ -10,6 +10,7 @@ mod client;
 mod kit;
 
 mod changes;
+mod compress;
 mod direct;
 mod failures;
 mod files;

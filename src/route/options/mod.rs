@@ -4,16 +4,25 @@
 //! Each kind of treatment has a file of its own, a value with defaults, and a `check` that names the field at fault. In JSON an
 //! option that is as it would be anyway is left out.
 
+mod compress;
+mod switch;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Fault;
+pub use compress::Compress;
 
 /// How the requests of a route are treated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = RouteOptions)]
-pub struct Options {}
+pub struct Options {
+    /// Whether answers are compressed for browsers that take it, and which. Default: off.
+    #[serde(with = "switch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<compress::Given>, required = false)]
+    pub compress: Option<Compress>,
+}
 
 /// A value that cannot be, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +36,16 @@ pub struct OptionFault {
 impl Options {
     /// Every value that cannot be.
     pub fn check(&self) -> Vec<OptionFault> {
-        let Self {} = self;
-        Vec::new()
+        let Self { compress } = self;
+        let mut faults = Vec::new();
+        compress.iter().for_each(|compress| compress.check(&mut faults));
+        faults
     }
 
     /// Whether a request may go straight to the app and its answer straight back.
     pub fn is_plain(&self) -> bool {
-        let Self {} = self;
-        true
+        let Self { compress } = self;
+        compress.is_none()
     }
 
     /// Whether nothing is asked for.
