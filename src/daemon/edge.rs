@@ -83,7 +83,7 @@ impl Edge {
 
     /// What the API is told of it.
     pub(super) fn live(&self) -> LiveEdge {
-        LiveEdge { meter: self.edge.meter().clone(), https: self.https().to_vec() }
+        LiveEdge { meter: self.edge.meter().clone(), cache: self.edge.cache().clone(), https: self.https().to_vec() }
     }
 
     /// A command that visits the demo app as a stranger would: by our DNS, and trusting nobody but our own CA.

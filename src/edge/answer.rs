@@ -4,11 +4,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
+use super::cache::{Filling, Stored};
 use super::compress::Squeeze;
 use super::exchange::{Exchange, Late};
 use super::headers;
@@ -25,6 +27,10 @@ pub(super) enum Answer {
     App(Incoming, Option<Home>),
     /// They come from a file.
     File(UnsyncBoxBody<Bytes, std::io::Error>),
+    /// They are kept in the cache.
+    Page(Arc<Stored>),
+    /// They come from an app, and the cache takes them down.
+    Filling(Box<Filling>),
     /// They are compressed on their way.
     Squeezed(Box<Squeeze>),
     /// There would be more, and will not.
@@ -38,6 +44,8 @@ pub(super) struct Broken(&'static str);
 impl Broken {
     /// An encoder failed, which it has no reason to.
     pub(super) const ENCODER: Self = Self("the answer could not be compressed");
+    /// The app did.
+    pub(super) const APP: Self = Self("the app broke off its answer");
 }
 
 impl fmt::Display for Broken {
@@ -105,7 +113,8 @@ impl HttpBody for Body {
             Answer::Octets(octets) => SizeHint::with_exact(octets.len() as u64),
             Answer::App(incoming, _) => incoming.size_hint(),
             Answer::File(body) => body.size_hint(),
-            Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
+            Answer::Page(page) => SizeHint::with_exact(page.body().len() as u64),
+            Answer::Filling(_) | Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
         }
     }
 }
@@ -131,7 +140,7 @@ impl Answer {
                 Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(headers::clean_trailers(frame)))),
                 Poll::Ready(Some(Err(_))) => {
                     *self = Self::Cut;
-                    Poll::Ready(Some(Err(Broken("the app broke off its answer"))))
+                    Poll::Ready(Some(Err(Broken::APP)))
                 }
                 Poll::Ready(None) => {
                     self.is_over();
@@ -149,6 +158,12 @@ impl Answer {
                 Poll::Ready(None) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             },
+            Self::Page(page) => {
+                let octets = page.body().clone();
+                *self = Self::Nothing;
+                Poll::Ready((!octets.is_empty()).then_some(Ok(Frame::data(octets))))
+            }
+            Self::Filling(filling) => filling.poll(context),
             Self::Squeezed(squeeze) => squeeze.poll(context),
             Self::Cut => Poll::Ready(Some(Err(Broken("the answer was cut")))),
         }
@@ -172,6 +187,8 @@ impl Answer {
             Self::Octets(octets) => octets.is_empty(),
             Self::App(incoming, _) => incoming.is_end_stream(),
             Self::File(body) => body.is_end_stream(),
+            Self::Page(page) => page.body().is_empty(),
+            Self::Filling(filling) => filling.is_over(),
             Self::Squeezed(squeeze) => squeeze.is_over(),
             Self::Cut => false,
         }

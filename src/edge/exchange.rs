@@ -87,10 +87,23 @@ pub(super) struct Exchange {
     pub(super) record: RefCell<Record>,
     id: Cell<u64>,
     seat: Cell<usize>,
+    /// Whether no client waits for it: it is neither counted nor noted down.
+    aside: bool,
 }
 
 impl Exchange {
     pub(super) fn begin(client: &Rc<Client>) -> Rc<Self> {
+        let exchange = Self::new(client, false);
+        client.request_begins();
+        exchange
+    }
+
+    /// An exchange with an app on behalf of the cache, because of this client.
+    pub(super) fn aside(client: &Rc<Client>) -> Rc<Self> {
+        Self::new(client, true)
+    }
+
+    fn new(client: &Rc<Client>, aside: bool) -> Rc<Self> {
         let watch = &client.worker.watch;
         let exchange = Rc::new(Self {
             client: Rc::clone(client),
@@ -109,10 +122,10 @@ impl Exchange {
             record: RefCell::new(Record::default()),
             id: Cell::new(0),
             seat: Cell::new(0),
+            aside,
         });
         let watched: Weak<dyn Watched> = Rc::downgrade(&(Rc::clone(&exchange) as Rc<dyn Watched>));
         exchange.seat.set(watch.enter(watched));
-        client.request_begins();
         exchange
     }
 
@@ -149,6 +162,11 @@ impl Exchange {
     /// Which app is asked.
     pub(super) fn is_for(&self, app: &Rc<Pool>) {
         *self.app.borrow_mut() = Some(Rc::clone(app));
+    }
+
+    /// The app is the one that another exchange asked.
+    pub(super) fn is_for_the_same(&self, other: &Self) {
+        *self.app.borrow_mut() = other.app.borrow().clone();
     }
 
     /// The address of the app that is asked; empty if there is none.
@@ -296,6 +314,9 @@ impl Exchange {
             return;
         }
         self.answer.replace(Answer::Nothing);
+        if self.aside {
+            return;
+        }
         let (status, took, stats) = (self.status.get(), self.started.elapsed(), self.client.worker.stats());
         let http2 = self.client.speaks_http2();
         stats.answer(status, http2, took);

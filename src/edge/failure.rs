@@ -58,6 +58,8 @@ pub(super) enum Failure {
     DnsMethod,
     /// The client sends its body too slowly.
     UploadSlow,
+    /// It is not in the cache, and the client wants nothing else.
+    NotCached,
     /// The client broke off its body.
     UploadBroken,
     /// It ended in a panic.
@@ -84,7 +86,7 @@ impl Failure {
             | Self::AppTls(_)
             | Self::AppClosed
             | Self::AppGarbled => StatusCode::BAD_GATEWAY,
-            Self::AppConnectSlow | Self::AppSlow => StatusCode::GATEWAY_TIMEOUT,
+            Self::AppConnectSlow | Self::AppSlow | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
             Self::UploadSlow => StatusCode::REQUEST_TIMEOUT,
             Self::FileUnreadable(_) | Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -117,6 +119,7 @@ impl Failure {
             Self::AppSlow => "The app behind this site takes too long to answer.",
             Self::UploadSlow => "The request took too long to arrive.",
             Self::UploadBroken => "The request broke off before its end.",
+            Self::NotCached => "The page is not in the cache, and nothing else was asked for.",
             Self::Panic => "Something went wrong here.",
         }
     }
@@ -164,6 +167,7 @@ impl Failure {
             Self::AppClosed => "The app's own log says why. A request that changes something is never sent twice.",
             Self::AppGarbled => "Look whether the target speaks another protocol: https://, or h2c:// for gRPC.",
             Self::AppSlow => "Find out what keeps the app busy, or raise answer_seconds in [edge.apps].",
+            Self::NotCached => "Ask without only-if-cached in Cache-Control.",
             Self::Panic => "This is a bug in Freehold. Please report it with what the log says.",
         }
     }
@@ -205,12 +209,13 @@ impl Failure {
             | Self::DnsMethod
             | Self::UploadSlow
             | Self::UploadBroken
+            | Self::NotCached
             | Self::Panic => AppFailure::Inside,
         }
     }
 
     /// Whether it is the app's or ours rather than the client's.
     pub(super) fn is_inside(&self) -> bool {
-        self.status().is_server_error()
+        self.status().is_server_error() && *self != Self::NotCached
     }
 }

@@ -9,6 +9,7 @@
 
 mod admit;
 mod answer;
+mod cache;
 mod census;
 mod client;
 mod compress;
@@ -52,6 +53,7 @@ use arc_swap::ArcSwap;
 use hyper::header::HeaderValue;
 use tokio::sync::watch::Sender;
 
+pub use cache::{Cache, Purge};
 use census::Census;
 pub use dns::{DnsAnswer, DnsOverHttps};
 use log::AccessLog;
@@ -92,6 +94,7 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         http,
         https,
         tls: Arc::clone(&shared.tls),
+        cache: shared.cache.clone(),
         meter: Meter((0..count).map(|_| Arc::default()).collect()),
         stop: Sender::new(None),
         threads: Vec::with_capacity(count),
@@ -128,6 +131,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         challenge: challenge_answer,
         census: Arc::new(Census::new(&settings.clients)),
         log: Arc::new(log),
+        cache: Cache::new((settings.cache.memory_max as usize) << 20),
         https_port,
         dns,
     })
@@ -167,6 +171,7 @@ pub struct Handle {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     tls: Arc<Tls>,
+    cache: Cache,
     meter: Meter,
     stop: Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
@@ -196,6 +201,11 @@ impl Handle {
     /// Where to read what it counts.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The answers that it keeps.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Other keys for session tickets, from now on ([`TicketKeys::renewed`]).

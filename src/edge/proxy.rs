@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{compress, dns, files, forward, headers, redirect, upgrade};
+use super::{cache, compress, dns, files, forward, headers, redirect, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -89,7 +89,7 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
 
 /// Answers a request along its route.
 async fn along(
-    route: &Route,
+    route: &Arc<Route>,
     rest: usize,
     request: Request<Incoming>,
     (asked, origin): (&Asked, Origin),
@@ -110,6 +110,9 @@ async fn along(
                 return upgrade::switch(wanted, request, apps, exchange).await;
             }
             request.extensions_mut().clear();
+            if let Some(wanted) = &route.options().cache {
+                return cache::answer(request, route, wanted, exchange).await;
+            }
             forward::forward(request, apps, exchange).await
         }
     }

@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ChallengeAnswer;
+use super::cache::Cache;
 use super::census::Census;
 use super::client::{Client, Place};
 use super::compress;
@@ -58,6 +59,8 @@ pub(super) struct Shared {
     pub(super) challenge: Arc<ChallengeAnswer>,
     pub(super) census: Arc<Census>,
     pub(super) log: Arc<AccessLog>,
+    /// Answers that are kept.
+    pub(super) cache: Cache,
     /// The port that browsers are sent to; `None` if HTTPS is not served.
     pub(super) https_port: Option<u16>,
     /// How this process calls itself in `Via`: nobody else calls itself so.
@@ -90,6 +93,8 @@ pub(super) struct Worker {
     pub(super) log: Lines,
     pub(super) date: Date,
     pub(super) compressing: compress::Streams,
+    /// Fetches for the cache that nobody waits for.
+    pub(super) refreshing: Cell<usize>,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -143,6 +148,7 @@ impl Worker {
             log,
             date: Date::default(),
             compressing: compress::Streams::default(),
+            refreshing: Cell::new(0),
             stopping: Cell::new(false),
         })
     }

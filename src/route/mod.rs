@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use app::{Address, App, Protocol};
 pub use fault::Fault;
 pub use host::Host;
-pub use options::{Compress, OptionFault, Options};
+pub use options::{Cache, Compress, OptionFault, Options};
 pub use path::{PathPrefix, is_plain};
 pub use table::{Match, Routes};
 pub use target::{Folder, Redirect, Target};

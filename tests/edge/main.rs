@@ -9,6 +9,7 @@ mod app;
 mod client;
 mod kit;
 
+mod cache;
 mod changes;
 mod compress;
 mod direct;

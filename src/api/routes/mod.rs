@@ -8,6 +8,7 @@
 
 mod body;
 mod conflict;
+pub(super) mod purge;
 mod state;
 pub(super) mod trial;
 mod view;
@@ -31,6 +32,7 @@ use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapsh
 use crate::wire::{Kind, Name};
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
 pub(super) use conflict::{guard, ourselves};
+pub use purge::RoutePurge;
 pub use state::{RouteAnswer, RouteCertificate, RouteDelegation};
 pub(super) use state::{RouteState, Sources};
 pub use trial::{RouteTest, RouteTestStep};

@@ -21,11 +21,13 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answer::Answer;
+use super::cache::SQUEEZED_MAX;
 use super::exchange::Exchange;
 use super::headers::names;
 use crate::route::{Compress, Route};
-use accept::Coding;
-use encoder::{Encoder, whole};
+pub(super) use accept::Coding;
+use encoder::Encoder;
+pub(super) use encoder::whole;
 pub(super) use squeeze::Squeeze;
 
 /// Streams that one thread compresses at once. What comes beyond is sent as it is: the tables of each take memory for as long
@@ -115,6 +117,14 @@ fn squeezed(coding: Coding, place: Place, response: &mut Response<()>, exchange:
         && octets.len() <= AT_ONCE_MAX
     {
         let Some(small) = whole(coding, octets).ok().filter(|small| small.len() < octets.len()) else { return false };
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(small.len()));
+        *answer = Answer::Octets(small);
+        return true;
+    }
+    if let Answer::Page(page) = &*answer
+        && page.body().len() <= SQUEEZED_MAX
+    {
+        let Some(small) = page.squeezed(coding) else { return false };
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(small.len()));
         *answer = Answer::Octets(small);
         return true;

@@ -4,6 +4,7 @@
 //! Each kind of treatment has a file of its own, a value with defaults, and a `check` that names the field at fault. In JSON an
 //! option that is as it would be anyway is left out.
 
+mod cache;
 mod compress;
 mod switch;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Fault;
+pub use cache::Cache;
 pub use compress::Compress;
 
 /// How the requests of a route are treated.
@@ -22,6 +24,10 @@ pub struct Options {
     #[serde(with = "switch", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<compress::Given>, required = false)]
     pub compress: Option<Compress>,
+    /// Whether answers of the apps are kept and given again, and which. Default: off.
+    #[serde(with = "switch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<cache::Given>, required = false)]
+    pub cache: Option<Cache>,
 }
 
 /// A value that cannot be, and where it stands.
@@ -36,16 +42,17 @@ pub struct OptionFault {
 impl Options {
     /// Every value that cannot be.
     pub fn check(&self) -> Vec<OptionFault> {
-        let Self { compress } = self;
+        let Self { compress, cache } = self;
         let mut faults = Vec::new();
         compress.iter().for_each(|compress| compress.check(&mut faults));
+        cache.iter().for_each(|cache| cache.check(&mut faults));
         faults
     }
 
     /// Whether a request may go straight to the app and its answer straight back.
     pub fn is_plain(&self) -> bool {
-        let Self { compress } = self;
-        compress.is_none()
+        let Self { compress, cache } = self;
+        compress.is_none() && cache.is_none()
     }
 
     /// Whether nothing is asked for.
