@@ -54,6 +54,9 @@ pub const ADMIN_HEADERS_MAX: usize = 64;
 /// Requests at once on one HTTP/2 connection: as many as clients send before they are told how many they may
 /// (RFC 9113, section 6.5.2, recommends no fewer).
 pub const ADMIN_STREAMS_MAX: u32 = 100;
+/// Octets on a connection of which nothing comes, neither a request nor a part of a body: floods of PING, SETTINGS and their
+/// like. More than the windows of HTTP/2 and a head are.
+pub const ADMIN_CHATTER_MAX: usize = 512 << 10;
 /// Nested arrays and objects in JSON: the deepest body that means anything has 4.
 pub const JSON_DEPTH_MAX: usize = 32;
 /// Names in the admin API's certificate, and so addresses at which it is reached.
@@ -93,6 +96,9 @@ pub const APP_STREAM_WINDOW: u32 = 128 << 10;
 pub const CLIENT_STREAM_WINDOW: u32 = 256 << 10;
 /// The same for all requests of a connection together: what one connection can make us hold.
 pub const CLIENT_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Octets over HTTP/2 of which nothing comes, neither a request nor a part of a body either way: floods of PING, SETTINGS and
+/// their like. More than bodies that wait for the app can be.
+pub const CLIENT_CHATTER_MAX: u64 = CLIENT_CONNECTION_WINDOW as u64 + (256 << 10);
 
 // ----- Access ---------------------------------------------------------------------------------------------
 

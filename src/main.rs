@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use freehold::{cli, daemon};
 
 fn main() -> ExitCode {
-    memory::give_back_soon();
+    memory::give_back(memory::AT_ONCE);
     if let Some(code) = cli::complete(|options| find_place(&chosen(options))) {
         return code;
     }
@@ -18,9 +18,14 @@ fn main() -> ExitCode {
         chosen.admin.clone_from(&serve.admin_listen);
         chosen.http.clone_from(&serve.http_listen);
         chosen.https.clone_from(&serve.https_listen);
-        return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table });
+        return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table, loaded });
     }
     cli::run(&command, &options, |options| find_place(&self::chosen(options)))
+}
+
+/// A server that is about to serve is in less of a hurry.
+fn loaded() {
+    memory::give_back(memory::SOON);
 }
 
 fn chosen(options: &cli::Options) -> daemon::Chosen {

@@ -453,9 +453,13 @@ fn it_stops_within_a_second_whatever_the_clients_do() {
 
 #[test]
 fn sockets_of_somebody_else_are_shared_by_the_workers() {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // A port that is free for UDP need not be for TCP.
+    let pair = || {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        TcpListener::bind(udp.local_addr().unwrap()).ok().map(|tcp| (udp, tcp))
+    };
+    let (udp, tcp) = (0..100).find_map(|_| pair()).unwrap();
     let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
     let (both, more) = (UdpSocket::bind("[::]:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let both_families = both.local_addr().unwrap();
     let sockets = Sockets::adopt(vec![udp, both, more], vec![tcp]).unwrap();

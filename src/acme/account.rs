@@ -34,7 +34,11 @@ pub(super) async fn known(world: &World, ca: &Ca, client: &Client) -> Result<Opt
 pub(super) async fn open(world: &World, ca: &Ca, client: &Client, directory: &Directory) -> Result<Account, Trouble> {
     let _one_at_a_time = world.accounts.lock().await;
     match known(world, ca, client).await? {
-        Some(account) => follow_contact(world, ca, client, &account).await.map(|()| account),
+        Some(account) => {
+            follow_contact(world, ca, client, &account).await?;
+            follow_issuers(world, ca, directory, &account).await?;
+            Ok(account)
+        }
         None => create(world, ca, client, directory).await,
     }
 }
@@ -78,7 +82,8 @@ async fn create(world: &World, ca: &Ca, client: &Client, directory: &Directory) 
     })?;
     let credentials = serde_json::to_string(&credentials).map(Zeroizing::new);
     let credentials = credentials.map_err(|_| Trouble::ours("the new account cannot be kept", "report this"))?;
-    let kept = cert::Account::new(&ca.directory, ca.eab_id.as_deref(), credentials, world.settings.contact.clone());
+    let kept = cert::Account::new(&ca.directory, ca.eab_id.as_deref(), credentials, world.settings.contact.clone())
+        .with_issuers(account.id(), &directory.meta.caa_identities);
     debug_assert_eq!(kept.id(), id(ca));
     world.commit(Change::PutItem(Item::Account(kept.into()))).await?;
     Ok(account)
@@ -97,8 +102,20 @@ async fn follow_contact(world: &World, ca: &Ca, client: &Client, account: &Accou
     let updated = account.update_contacts(&contacts).await;
     updated.map_err(|error| Trouble::of(error, client.take_retry_after()))?;
     let credentials = Zeroizing::new(kept.credentials().to_owned());
-    let kept = cert::Account::new(&ca.directory, ca.eab_id.as_deref(), credentials, wanted.map(str::to_owned));
+    let kept = cert::Account::new(&ca.directory, ca.eab_id.as_deref(), credentials, wanted.map(str::to_owned))
+        .with_issuers(kept.url(), kept.issuers());
     world.commit(Change::PutItem(Item::Account(kept.into()))).await
+}
+
+/// Keeps how the CA and the account are named in CAA records, which are made of it.
+async fn follow_issuers(world: &World, ca: &Ca, directory: &Directory, account: &Account) -> Result<(), Trouble> {
+    let snapshot = world.snapshot();
+    let Some(kept) = snapshot.accounts.get(&id(ca)) else { return Ok(()) };
+    let now = cert::Account::clone(kept).with_issuers(account.id(), &directory.meta.caa_identities);
+    if now == **kept {
+        return Ok(());
+    }
+    world.commit(Change::PutItem(Item::Account(now.into()))).await
 }
 
 fn contact(world: &World) -> Option<String> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::watch::{self, error::RecvError};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 use tracing::{error, warn};
@@ -87,12 +87,13 @@ impl Keeper {
         let mut under = Under::default();
         while !*self.stop.borrow() {
             revisions.borrow_and_update();
-            let look_again_at = self.look(&mut under).await;
+            let seen = self.world.snapshot();
+            let look_again_at = self.look(&seen, &mut under).await;
             let pause = Duration::from_secs(look_again_at.saturating_sub(now()).max(1));
             tokio::select! {
                 told = under.tasks.join_next_with_id(), if !under.tasks.is_empty() => under.finished(told),
-                told = revisions.changed() => match told {
-                    Ok(()) => sleep(GATHER).await,
+                told = concern(&self.world, &mut revisions, &seen) => match told {
+                    Ok(()) => (),
                     Err(_) => return, // the store is gone
                 },
                 _ = self.stop.changed() => return,
@@ -102,13 +103,12 @@ impl Keeper {
     }
 
     /// Plans and begins what is to be done; tells when to look again.
-    async fn look(&self, under: &mut Under) -> u64 {
-        let snapshot = self.world.snapshot();
+    async fn look(&self, snapshot: &Snapshot, under: &mut Under) -> u64 {
         let running = under.running();
-        self.sweep(&snapshot, &running).await;
-        let wanted = self.wanted(&snapshot);
-        let zones = zones(&snapshot, &wanted);
-        self.forget(under, &snapshot, &zones);
+        self.sweep(snapshot, &running).await;
+        let wanted = self.wanted(snapshot);
+        let zones = zones(snapshot, &wanted);
+        self.forget(under, snapshot, &zones);
         let situation = Situation {
             wanted: &wanted,
             certificates: &snapshot.certificates,
@@ -262,6 +262,27 @@ fn zone_of(snapshot: &Snapshot, subject: &Subject) -> Option<Name> {
     own::zone_of(snapshot, name.borrow()).map(|zone| zone.apex().to_name())
 }
 
+/// Waits for a change that a plan could follow from. Most changes are of records, and a look at ten thousand certificates
+/// for each would cost more than the change itself.
+async fn concern(world: &World, revisions: &mut watch::Receiver<u64>, seen: &Snapshot) -> Result<(), RecvError> {
+    loop {
+        revisions.changed().await?;
+        sleep(GATHER).await;
+        if !is_all_the_same(seen, &world.snapshot()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether nothing that a plan is made of has changed: what is looked up in zones is looked up again when its time comes.
+fn is_all_the_same(seen: &Snapshot, now: &Snapshot) -> bool {
+    seen.routes.is_untouched(&now.routes)
+        && seen.certificates.is_untouched(&now.certificates)
+        && seen.stories.is_untouched(&now.stories)
+        && seen.authority.as_ref().map(Arc::as_ptr) == now.authority.as_ref().map(Arc::as_ptr)
+        && seen.zones.len() == now.zones.len()
+}
+
 /// Attempts that were under way when the server stopped.
 fn end_attempts(story: &mut Story) {
     for attempt in story.attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Running) {
@@ -331,6 +352,20 @@ mod tests {
     use crate::store::{Actor, Settings, Store};
 
     /// The daemon may make the root in the very second before: clients are told of that one.
+    #[tokio::test]
+    async fn records_are_no_concern_and_stories_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { directory: directory.path().join("data"), ..Settings::default() };
+        let store = Store::open(&settings).unwrap();
+        let before = store.snapshot();
+        let addresses = crate::store::EdgeAddresses::new(["192.0.2.1".parse().unwrap()], []);
+        store.commit(Change::PutItem(Item::Addresses(Arc::new(addresses))), Actor::new("test", "")).await.unwrap();
+        assert!(before.revision != store.snapshot().revision && is_all_the_same(&before, &store.snapshot()));
+        let story = Arc::new(Story::new(vec!["a.example".parse().unwrap()]));
+        store.commit(Change::PutItem(Item::Story(story)), Actor::new("test", "")).await.unwrap();
+        assert!(!is_all_the_same(&before, &store.snapshot()));
+    }
+
     #[tokio::test]
     async fn a_root_that_was_just_made_stays_and_an_old_one_goes() {
         let directory = tempfile::tempdir().unwrap();

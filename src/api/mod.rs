@@ -106,8 +106,8 @@ pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use routes::{
-    NewRoute, RouteAnswer, RouteApp, RouteCertificate, RouteChange, RouteDelegation, RouteFolder, RouteList,
-    RoutePurge, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
+    NewRoute, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteChange, RouteDelegation, RouteFolder,
+    RouteList, RoutePurge, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
 };
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
@@ -158,6 +158,8 @@ pub struct LiveEdge {
     pub cache: edge::Cache,
     /// Where it serves HTTPS.
     pub https: Vec<SocketAddr>,
+    /// How the apps of routes are.
+    pub board: Arc<edge::Board>,
 }
 
 /// What every endpoint works with.

@@ -7,6 +7,11 @@ use zeroize::Zeroizing;
 
 use super::by_id::Identified;
 
+/// Octets of the URL of an account.
+const NAMED_SIZE_MAX: usize = 1_024;
+/// Names of one CA.
+const ISSUERS_MAX: usize = 8;
+
 /// An account, made once for each CA and external binding.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -15,6 +20,12 @@ pub struct Account {
     credentials: Zeroizing<String>,
     /// The address that the CA was told.
     contact: Option<String>,
+    /// Its URL, by which CAA records name it (RFC 8657, section 3); empty if it was made by an earlier version.
+    #[serde(default)]
+    url: String,
+    /// The names under which the CA stands in CAA records.
+    #[serde(default)]
+    issuers: Vec<String>,
 }
 
 impl Account {
@@ -25,7 +36,30 @@ impl Account {
         credentials: Zeroizing<String>,
         contact: Option<String>,
     ) -> Self {
-        Self { id: Self::id_of(directory, binding), credentials, contact }
+        Self { id: Self::id_of(directory, binding), credentials, contact, url: String::new(), issuers: Vec::new() }
+    }
+
+    /// The same, with its URL and the names under which the CA stands in CAA records.
+    /// What could not stand there is left out.
+    pub fn with_issuers(self, url: &str, issuers: &[String]) -> Self {
+        let is_plain = |octet: u8| octet.is_ascii_graphic() && !b";\"\\".contains(&octet);
+        let is_url = !url.is_empty() && url.len() <= NAMED_SIZE_MAX && url.bytes().all(is_plain);
+        let is_domain = |name: &&String| {
+            let sound = |octet: u8| octet.is_ascii_alphanumeric() || b".-".contains(&octet);
+            (1..=253).contains(&name.len()) && name.bytes().all(sound)
+        };
+        let issuers = issuers.iter().filter(is_domain).filter(|_| is_url).take(ISSUERS_MAX).cloned().collect();
+        Self { url: if is_url { url.to_owned() } else { String::new() }, issuers, ..self }
+    }
+
+    /// Its URL; empty if that is not known.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The names under which the CA stands in CAA records.
+    pub fn issuers(&self) -> &[String] {
+        &self.issuers
     }
 
     /// The id of the account at this directory, with this external binding if there is one.

@@ -34,6 +34,11 @@ impl<V: Identified> ById<V> {
         self.0.values()
     }
 
+    /// Whether the two hold the same, as far as that can be told at a glance: no change was made to either.
+    pub fn is_untouched(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -32,6 +32,11 @@ impl Certificates {
             .map(|(_, certificate)| certificate)
     }
 
+    /// Whether the two hold the same, as far as that can be told at a glance: no change was made to either.
+    pub fn is_untouched(&self, other: &Self) -> bool {
+        self.by_id.ptr_eq(&other.by_id)
+    }
+
     /// Every certificate that covers this name, and whether it names the very name.
     pub fn covering(&self, name: &str) -> impl Iterator<Item = (bool, &Arc<Certificate>)> {
         let name = name.strip_suffix('.').unwrap_or(name);

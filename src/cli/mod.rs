@@ -82,6 +82,7 @@ fn start(command: &Command, options: &Options, find_place_for: FindPlaceFor) -> 
         }
         Command::Zone(command) => at_place(find_place, async |place| zone(place, command, options).await),
         Command::Record(command) => at_place(find_place, async |place| record(place, command, options).await),
+        Command::Route(Route::Password { user }) => route::password(user),
         Command::Route(command) => at_place(find_place, async |place| route::route(place, command, options).await),
         Command::Cert(command) => at_place(find_place, async |place| cert::cert(place, command, options).await),
         Command::Token(command) => at_place(find_place, async |place| token(place, command, options).await),
@@ -104,6 +105,7 @@ fn stays_here(command: &Command) -> Option<&'static str> {
         Command::Init => Some("init"),
         Command::Restore { .. } => Some("restore"),
         Command::Zone(Zone::Check(_)) => Some("zone check"),
+        Command::Route(Route::Password { .. }) => Some("route password"),
         Command::Status | Command::Log(_) | Command::Backup { .. } => None,
         Command::Zone(_) | Command::Record(_) | Command::Route(_) | Command::Cert(_) | Command::Token(_) => None,
         Command::Completions { .. } | Command::Man { .. } => None,

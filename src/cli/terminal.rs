@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
 use super::arguments::Color;
 
 /// How long something must take before it shows progress.
@@ -60,12 +62,29 @@ pub(super) fn ask(question: &str) -> io::Result<String> {
 
 /// Asks, and reads the answer as it was typed; nothing if the terminal is closed.
 pub(super) fn ask_for(question: &str) -> io::Result<String> {
+    Ok(line_for(question)?.trim().to_owned())
+}
+
+fn line_for(question: &str) -> io::Result<String> {
     write!(io::stderr(), "{question} ")?;
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer)? == 0 {
         writeln!(io::stderr())?;
     }
-    Ok(answer.trim().to_owned())
+    Ok(answer)
+}
+
+/// Asks for what nobody is to see; nothing if the terminal is closed.
+pub(super) fn ask_hidden(question: &str) -> io::Result<String> {
+    let stdin = io::stdin();
+    let usual = tcgetattr(&stdin)?;
+    let mut hidden = usual.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    let answer = line_for(question);
+    tcsetattr(&stdin, OptionalActions::Flush, &usual)?;
+    writeln!(io::stderr())?; // the one that was typed is not seen either
+    Ok(answer?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// `1 name`, `2 names`.

@@ -52,9 +52,11 @@ impl Edge {
             let (message, cure) = fault.split_once("; ").unwrap_or((&fault, "correct the section [edge]"));
             Failure::new(message, cure)
         };
+        // A port that the kernel has chosen is another one after a restart, and nothing to tell the world.
+        let lasting = passed.is_some() || !wanted.listen_https.iter().any(|listen| listen.1 == Some(0));
         let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
         let directory = &settings.store.directory;
-        put_addresses(store, &wanted.addresses).await;
+        put_addresses(store, &wanted.addresses, https_port(&sockets.https_addresses()).filter(|_| lasting)).await;
         let demo = if development { demo(store, directory).await } else { None };
         authority::of(store, directory, now()).await?;
         let tickets = Tickets::open(directory, now());
@@ -83,7 +85,12 @@ impl Edge {
 
     /// What the API is told of it.
     pub(super) fn live(&self) -> LiveEdge {
-        LiveEdge { meter: self.edge.meter().clone(), cache: self.edge.cache().clone(), https: self.https().to_vec() }
+        LiveEdge {
+            meter: self.edge.meter().clone(),
+            cache: self.edge.cache().clone(),
+            https: self.https().to_vec(),
+            board: Arc::clone(self.edge.board()),
+        }
     }
 
     /// A command that visits the demo app as a stranger would: by our DNS, and trusting nobody but our own CA.
@@ -114,7 +121,7 @@ impl Edge {
 
 /// The public addresses, which the records of routes are made of, become what the settings say. Where records made by hand
 /// stand in the way, the log says so and the addresses stay as they were: what is served must not end with it.
-async fn put_addresses(store: &Store, addresses: &[IpAddr]) {
+async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u16>) {
     let ipv4 = addresses.iter().filter_map(|address| match address {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
@@ -123,7 +130,7 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr]) {
         IpAddr::V4(_) => None,
         IpAddr::V6(address) => Some(*address),
     });
-    let wanted = EdgeAddresses::new(ipv4, ipv6);
+    let wanted = EdgeAddresses::new(ipv4, ipv6).with_https(https_port);
     let now = store.snapshot().addresses.clone();
     if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
         return;
@@ -132,6 +139,13 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr]) {
     if let Err(refused) = store.commit(change, Actor::new("settings", "")).await {
         tracing::error!(%refused, "edge.addresses is not taken; the records of routes stay as they are");
     }
+}
+
+/// The port that the world finds HTTPS at: the usual one if it is among those that are listened at, or else the first.
+fn https_port(listeners: &[SocketAddr]) -> Option<u16> {
+    let mut ports = listeners.iter().map(SocketAddr::port);
+    let first = ports.next()?;
+    Some(if ports.any(|port| port == edge::settings::HTTPS_PORT) { edge::settings::HTTPS_PORT } else { first })
 }
 
 /// The demo app behind its route, unless the developer has made one of that name. Without it everything else works.
@@ -186,11 +200,11 @@ mod tests {
         for change in [Change::PutZone { zone: zone(by_hand) }, Change::PutItem(Item::Route(route))] {
             store.commit(change, Actor::new("test", "")).await.unwrap();
         }
-        put_addresses(&store, &[[192, 0, 2, 9].into()]).await;
+        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
         assert!(store.snapshot().addresses.is_none());
         let without = by_hand.replace("app 300 A 192.0.2.2\n", "");
         store.commit(Change::PutZone { zone: zone(&without) }, Actor::new("test", "")).await.unwrap();
-        put_addresses(&store, &[[192, 0, 2, 9].into()]).await;
+        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
         assert!(store.snapshot().addresses.is_some());
     }
 }

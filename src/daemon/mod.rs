@@ -43,6 +43,8 @@ pub struct Hands {
     pub read_zone: ReadZone,
     /// Writes a table.
     pub table: Table,
+    /// Called when all that is kept has been read.
+    pub loaded: fn(),
 }
 
 /// Why the server does not start, or did not stop well.

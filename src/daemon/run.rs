@@ -4,7 +4,7 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
@@ -18,10 +18,15 @@ use super::{Failure, Hands, authority, descriptors, develop, encrypted, secret, 
 use crate::acme;
 use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
-use crate::store::{Actor, Store};
+use crate::store::{self, Actor, OpenFault, Store};
 
 /// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
+
+/// How long a data directory may be in use when the server starts: by the server before it, which ends, or by a command.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(5);
+/// How often it is tried again.
+const LOCK_STEP: Duration = Duration::from_millis(50);
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(chosen: &Chosen, loaded: Loaded, hands: Hands) -> Result<(), Failure> {
@@ -81,6 +86,7 @@ impl Server {
         let settings = &loaded.settings;
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
+        (hands.loaded)();
         let names = encrypted::names(settings);
         if !names.is_empty() {
             authority::of(&store, &settings.store.directory, authority::now()).await?;
@@ -145,7 +151,7 @@ impl Server {
 async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Result<Arc<Store>, Failure> {
     let settings = settings.store.clone();
     let opened = spawn_blocking(move || {
-        let store = Store::open(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
+        let store = open_patiently(&settings).map_err(|fault| Failure::line(&fault.to_string()))?;
         make_first_token(&store);
         if development {
             develop::import(&store, &hands).map_err(|fault| {
@@ -155,6 +161,25 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
         Ok(Arc::new(store))
     });
     opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))
+}
+
+/// Waits a moment for whoever works on the directory.
+fn open_patiently(settings: &store::Settings) -> Result<Store, OpenFault> {
+    let until = Instant::now() + LOCK_TIME_MAX;
+    let mut told = false;
+    loop {
+        match Store::open(settings) {
+            Err(OpenFault::Locked { directory, process }) if Instant::now() < until => {
+                if !told {
+                    let (directory, seconds) = (directory.display(), LOCK_TIME_MAX.as_secs());
+                    tracing::info!("{directory} is in use by process {process}; it is waited for, {seconds} s at most");
+                }
+                told = true;
+                std::thread::sleep(LOCK_STEP);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Makes the first token, and says where it is. A server without one is still reached over its socket.

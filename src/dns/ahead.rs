@@ -22,6 +22,8 @@ const NAMES_MIN: usize = 16_384;
 const PACKETS_MIN: usize = 4;
 /// Labels, without the root, of the names that are looked at.
 const DEPTH_MAX: usize = 10;
+/// Cache lines that name servers and the SOA of a zone commonly take.
+const APEX_LINES: usize = 3;
 /// Names that an answer goes on to (aliases, glue) which are looked at.
 const TARGETS_MAX: usize = 2;
 
@@ -77,7 +79,9 @@ pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>, t
     for (place, question) in found.iter_mut().zip(questions) {
         *place = zones.closest_hashed(question.hashes()).map(|(zone, depth)| (&**zone, depth));
         if let Some((zone, _)) = place {
-            touch(zone.apex_node().address());
+            // Nearly every answer looks at its head, and a negative one copies the SOA at its end.
+            let apex = zone.apex_node().address();
+            (0..APEX_LINES).for_each(|line| touch(apex.wrapping_add(line * 64)));
         }
     }
     let ways = questions.iter().zip(found).filter_map(|(question, found)| Some(names(question, found?)));

@@ -62,6 +62,7 @@ impl From<Late> for Broken {
             Late::Upload => "the client sent too little of its body for too long",
             Late::Answer | Late::Silence => "the app was silent for too long",
             Late::Taking => "the client took nothing for too long",
+            Late::Size => "the client sent more than is taken",
         })
     }
 }
@@ -225,6 +226,9 @@ impl HttpBody for Upload {
         }
         let polled = Pin::new(incoming).poll_frame(context);
         this.exchange.uploads(&polled, context);
+        if let Some(Late::Size) = this.exchange.late() {
+            return Poll::Ready(Some(Err(Broken::from(Late::Size).into())));
+        }
         polled.map(|frame| frame.map(|frame| frame.map(headers::clean_trailers).map_err(Into::into)))
     }
 

@@ -13,6 +13,7 @@ use super::tls::Secure;
 use super::upgrade::Far;
 use super::watch::{Bell, Tick, Watched, ticks};
 use super::worker::Worker;
+use crate::limits::CLIENT_CHATTER_MAX;
 
 /// Ticks without a request after which an HTTP/1 connection gives its buffers back.
 const PARK_AFTER: Tick = 2;
@@ -26,6 +27,9 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 const ABANDONED_MAX: u32 = 250;
 /// The window in which they are counted.
 const ABANDONED_WINDOW: Duration = Duration::from_secs(30);
+
+/// How long chatter ([`CLIENT_CHATTER_MAX`]) is counted.
+const CHATTER_WINDOW: Duration = Duration::from_secs(30);
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,9 @@ pub(super) struct Client {
     asked: Cell<bool>,
     abandoned: Cell<u32>,
     abandoned_since: Cell<Tick>,
+    /// Octets over HTTP/2 since something last came of them.
+    chatter: Cell<u64>,
+    chatter_since: Cell<Tick>,
     order: Cell<Option<Order>>,
     tunnel: RefCell<Option<(Far, Rc<Exchange>)>>,
     stamp: OnceCell<Stamp>,
@@ -86,6 +93,8 @@ impl Client {
             asked: Cell::new(false),
             abandoned: Cell::new(0),
             abandoned_since: Cell::new(0),
+            chatter: Cell::new(0),
+            chatter_since: Cell::new(0),
             order: Cell::new(None),
             tunnel: RefCell::new(None),
             stamp: OnceCell::new(),
@@ -131,8 +140,28 @@ impl Client {
         }
     }
 
+    /// So many octets came over HTTP/2, of which nothing may come: a connection that does nothing else is ended.
+    pub(super) fn chats(&self, octets: usize) {
+        if self.worker.watch.now() - self.chatter_since.get() > ticks(CHATTER_WINDOW) {
+            self.moves();
+        }
+        let before = self.chatter.get();
+        self.chatter.set(before.saturating_add(octets as u64));
+        if before <= CLIENT_CHATTER_MAX && self.chatter.get() > CLIENT_CHATTER_MAX {
+            self.misbehaved();
+            self.give(Order::End);
+        }
+    }
+
+    /// Something came of it: a request, or a part of a body on its way.
+    pub(super) fn moves(&self) {
+        self.chatter.set(0);
+        self.chatter_since.set(self.worker.watch.now());
+    }
+
     /// A request has come.
     pub(super) fn request_begins(&self) {
+        self.moves();
         self.active.set(self.active.get() + 1);
         self.asked.set(true);
         if self.phase.get() != Phase::Leaving {

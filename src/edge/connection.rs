@@ -52,7 +52,7 @@ async fn serve_http1(stream: Stream, client: &Rc<Client>) {
         if !guarded.has_read() {
             match direct::serve(&mut guarded, client).await {
                 direct::Left::Hyper => (),
-                direct::Left::Over => return Box::pin(go_on(guarded, Bytes::new(), client)).await,
+                direct::Left::Over => return Box::pin(part(guarded, client)).await,
                 direct::Left::Cut => return,
             }
         }
@@ -97,6 +97,13 @@ async fn run_http1(guarded: Guarded, client: &Rc<Client>) -> (Left, Guarded, Byt
     .await;
     let parts = connection.into_parts();
     (left, parts.io.into_inner(), parts.read_buf)
+}
+
+/// The last answer was given.
+async fn part(mut guarded: Guarded, client: &Client) {
+    if guarded.finish().await && !client.is_leaving() {
+        guarded.linger().await;
+    }
 }
 
 /// HTTP is over: if another protocol was agreed on, it goes on with that.

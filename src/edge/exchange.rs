@@ -5,25 +5,30 @@
 //! silent, a client that takes nothing. An answer that nobody takes lets go of the app even before the client's
 //! connection is closed.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Bytes, Frame};
 use hyper::header::HeaderValue;
 
+use tokio::time::timeout;
+
 use super::answer::Answer;
+use super::balance::Place;
 use super::client::{Client, Order};
 use super::failure::Failure;
 use super::log::Record;
+use super::rules::Ruled;
 use super::stats::{AppFailure, RouteStats};
-use super::upstream::Pool;
 use super::watch::{Bell, Tick, Watched, ticks};
 use crate::limits::BODY_PROGRESS_MIN;
+use crate::route::Options;
+use crate::route::options::{Seconds, Times};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub(super) enum Late {
     Silence,
     /// The client with taking it.
     Taking,
+    /// Not a time: the client sends more than the route takes.
+    Size,
 }
 
 /// The body of the request on its way to the app.
@@ -82,9 +89,11 @@ pub(super) struct Exchange {
     status: Cell<u16>,
     sent: Cell<u64>,
     route: RefCell<Option<Arc<RouteStats>>>,
-    app: RefCell<Option<Rc<Pool>>>,
+    app: RefCell<Option<Place>>,
     host: RefCell<Option<HeaderValue>>,
     pub(super) record: RefCell<Record>,
+    /// What its route asks of it, if that is anything.
+    pub(super) ruled: OnceCell<Rc<Ruled>>,
     id: Cell<u64>,
     seat: Cell<usize>,
     /// Whether no client waits for it: it is neither counted nor noted down.
@@ -98,9 +107,13 @@ impl Exchange {
         exchange
     }
 
-    /// An exchange with an app on behalf of the cache, because of this client.
-    pub(super) fn aside(client: &Rc<Client>) -> Rc<Self> {
-        Self::new(client, true)
+    /// An exchange with an app on behalf of the cache, because of another one and by its rules.
+    pub(super) fn aside(other: &Self) -> Rc<Self> {
+        let exchange = Self::new(&other.client, true);
+        if let Some(ruled) = other.ruled.get() {
+            let _ = exchange.ruled.set(Rc::clone(ruled));
+        }
+        exchange
     }
 
     fn new(client: &Rc<Client>, aside: bool) -> Rc<Self> {
@@ -120,6 +133,7 @@ impl Exchange {
             app: RefCell::new(None),
             host: RefCell::new(None),
             record: RefCell::new(Record::default()),
+            ruled: OnceCell::new(),
             id: Cell::new(0),
             seat: Cell::new(0),
             aside,
@@ -160,18 +174,18 @@ impl Exchange {
     }
 
     /// Which app is asked.
-    pub(super) fn is_for(&self, app: &Rc<Pool>) {
-        *self.app.borrow_mut() = Some(Rc::clone(app));
+    pub(super) fn is_for(&self, app: Place) {
+        *self.app.borrow_mut() = Some(app);
     }
 
-    /// The app is the one that another exchange asked.
-    pub(super) fn is_for_the_same(&self, other: &Self) {
-        *self.app.borrow_mut() = other.app.borrow().clone();
+    /// The app is the one that another exchange asked, which is done with it.
+    pub(super) fn takes_over_app_of(&self, other: &Self) {
+        *self.app.borrow_mut() = other.app.take();
     }
 
     /// The address of the app that is asked; empty if there is none.
     pub(super) fn app(&self) -> String {
-        self.app.borrow().as_ref().map_or_else(String::new, |pool| pool.app().to_string())
+        self.app.borrow().as_ref().map_or_else(String::new, |place| place.pool().app().to_string())
     }
 
     //----- The request on its way to the app -----------------------------------------------------------------
@@ -196,6 +210,24 @@ impl Exchange {
         .await
     }
 
+    /// What the route asks for beyond its target.
+    fn options(&self) -> Option<&Options> {
+        self.ruled.get().map(|ruled| ruled.options())
+    }
+
+    /// A time of the route, else that of the settings.
+    fn time(&self, own: impl Fn(&Times) -> Option<Seconds>, usual: Duration) -> Duration {
+        self.options().and_then(|options| own(&options.times)).map_or(usual, |seconds| seconds.0)
+    }
+
+    /// A connection to an app, unless the route has less patience than the settings.
+    pub(super) async fn connecting<T>(&self, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match self.options().and_then(|options| options.times.connect) {
+            Some(Seconds(time)) => timeout(time, opening).await.unwrap_or(Err(Failure::AppConnectSlow)),
+            None => opening.await,
+        }
+    }
+
     /// The app is out of it: what follows is our own answer.
     pub(super) fn begins_anew(&self) {
         self.late.set(None);
@@ -217,9 +249,20 @@ impl Exchange {
                     Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len) as u64,
                     Some(Err(_)) | None => 0,
                 };
+                if size > 0 {
+                    self.client.moves();
+                }
                 self.upload.waits.set(false);
                 self.upload.octets.set(self.upload.octets.get() + size);
                 self.upload.total.set(self.upload.total.get() + size);
+                if self
+                    .options()
+                    .and_then(|options| options.body_size_max)
+                    .is_some_and(|most| self.upload.total.get() > most)
+                {
+                    self.late.set(Some(Late::Size));
+                    self.bell.ring();
+                }
                 if self.stage.get() == Stage::Asked {
                     self.since.set(now);
                 }
@@ -264,6 +307,7 @@ impl Exchange {
     /// Another part of the answer goes to the client.
     pub(super) fn gives(&self, octets: u64) {
         self.sent.set(self.sent.get() + octets);
+        self.client.moves();
         self.enter(Stage::Taking);
     }
 
@@ -282,6 +326,7 @@ impl Exchange {
     pub(super) fn carries(&self, to_app: u64, to_client: u64) {
         self.upload.total.set(self.upload.total.get() + to_app);
         self.sent.set(self.sent.get() + to_client);
+        self.client.moves();
         self.since.set(self.client.worker.watch.now());
     }
 
@@ -315,7 +360,7 @@ impl Exchange {
         }
         self.answer.replace(Answer::Nothing);
         if self.aside {
-            return;
+            return drop(self.app.take());
         }
         let (status, took, stats) = (self.status.get(), self.started.elapsed(), self.client.worker.stats());
         let http2 = self.client.speaks_http2();
@@ -329,6 +374,7 @@ impl Exchange {
             route.received.add(self.upload.total.get());
         }
         self.client.worker.log.note(self, status, self.sent.get(), took, whole);
+        self.app.take(); // it has a request less under way
         self.client.request_ends(status != 0);
     }
 
@@ -341,7 +387,10 @@ impl Exchange {
 
     fn look_at_upload(&self, now: Tick) {
         let (limits, upload) = (&self.client.worker.shared.settings, &self.upload);
-        let limit = if upload.patient.get() { limits.apps.silence } else { limits.clients.body };
+        let limit = match upload.patient.get() {
+            true => self.time(|times| times.silence, limits.apps.silence),
+            false => self.time(|times| times.body, limits.clients.body),
+        };
         if now - upload.since.get() < ticks(limit) {
             return;
         }
@@ -372,8 +421,10 @@ impl Watched for Exchange {
         }
         match self.stage.get() {
             Stage::Asked if self.upload.waits.get() => self.look_at_upload(now),
-            Stage::Asked if late(limits.apps.answer) => self.is_late(Late::Answer),
-            Stage::Answering | Stage::Tunnel if late(limits.apps.silence) => self.is_late(Late::Silence),
+            Stage::Asked if late(self.time(|times| times.answer, limits.apps.answer)) => self.is_late(Late::Answer),
+            Stage::Answering | Stage::Tunnel if late(self.time(|times| times.silence, limits.apps.silence)) => {
+                self.is_late(Late::Silence);
+            }
             Stage::Taking if late(limits.clients.take) => self.cut(),
             Stage::Ours | Stage::Asked | Stage::Answering | Stage::Taking | Stage::Tunnel | Stage::Over => (),
         }
@@ -394,6 +445,7 @@ impl From<Late> for Failure {
     fn from(late: Late) -> Self {
         match late {
             Late::Upload => Self::UploadSlow,
+            Late::Size => Self::BodyTooLarge,
             Late::Answer | Late::Silence | Late::Taking => Self::AppSlow,
         }
     }

@@ -32,6 +32,8 @@ pub(super) enum Failure {
     Circle,
     /// All apps of the route are drained.
     Drained,
+    /// The owner says that the site takes a break; what visitors are told.
+    Maintenance(Box<str>),
     /// The name of the app cannot be resolved.
     AppNameUnknown,
     /// Nobody listens at the app's address.
@@ -62,6 +64,22 @@ pub(super) enum Failure {
     NotCached,
     /// The client broke off its body.
     UploadBroken,
+    /// The route is not for the client's network.
+    NetworkRefused,
+    /// The client asks more often than the route grants.
+    TooOften,
+    /// The client has to show a certificate.
+    CertificateWanted,
+    /// The client has to say who it is, or said it wrong.
+    PasswordWanted,
+    /// The client has guessed too often.
+    TooManyGuesses,
+    /// More passwords wait to be compared than can be.
+    PasswordsBusy,
+    /// Whoever is to say whether the request may pass does not; why not.
+    GuardSilent(String),
+    /// The body is larger than the route takes.
+    BodyTooLarge,
     /// It ended in a panic.
     Panic,
 }
@@ -71,7 +89,7 @@ impl Failure {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Unsound(_) | Self::UploadBroken | Self::DnsUnreadable(_) => StatusCode::BAD_REQUEST,
-            Self::DnsTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DnsTooLong | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DnsKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HostUnknown | Self::PathUnknown | Self::FileMissing => StatusCode::NOT_FOUND,
@@ -79,7 +97,11 @@ impl Failure {
             Self::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
             Self::ProtocolRefused => StatusCode::NOT_IMPLEMENTED,
             Self::Circle => StatusCode::LOOP_DETECTED,
-            Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NetworkRefused | Self::CertificateWanted => StatusCode::FORBIDDEN,
+            Self::TooOften | Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
+            Self::PasswordWanted => StatusCode::UNAUTHORIZED,
+            Self::GuardSilent(_) => StatusCode::BAD_GATEWAY,
+            Self::Drained | Self::Maintenance(_) | Self::PasswordsBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::AppNameUnknown
             | Self::AppRefused
             | Self::AppUnreachable(_)
@@ -109,6 +131,7 @@ impl Failure {
             Self::ExpectationUnknown => "The request expects something that is not known here.",
             Self::ProtocolRefused => "The request asks for a protocol that is not passed on.",
             Self::Circle => "The request has come back to where it already was.",
+            Self::Maintenance(text) => text,
             Self::Drained => "The site is taking a break. Please try again in a while.",
             Self::AppNameUnknown | Self::AppUnreachable(_) => "The app behind this site cannot be reached.",
             Self::AppRefused => "The app behind this site is not running.",
@@ -120,6 +143,14 @@ impl Failure {
             Self::UploadSlow => "The request took too long to arrive.",
             Self::UploadBroken => "The request broke off before its end.",
             Self::NotCached => "The page is not in the cache, and nothing else was asked for.",
+            Self::NetworkRefused => "This site is not open to the network that the request came from.",
+            Self::TooOften => "Too many requests came from your network. Please try again in a while.",
+            Self::CertificateWanted => "This site is only for those who show a certificate of theirs.",
+            Self::PasswordWanted => "This site wants a name and a password.",
+            Self::TooManyGuesses => "Too many wrong passwords came from your network. Please try again in a while.",
+            Self::PasswordsBusy => "Too many people sign in at once. Please try again in a moment.",
+            Self::GuardSilent(_) => "Whether you may see this site cannot be found out at present.",
+            Self::BodyTooLarge => "What was sent is larger than this site takes.",
             Self::Panic => "Something went wrong here.",
         }
     }
@@ -150,6 +181,7 @@ impl Failure {
             Self::FilesAreRead => "Name an app as the target of the route if it is to take data.",
             Self::ProtocolRefused => "WebSocket is passed on, and over HTTP/1.1 any other upgrade but h2c and TLS.",
             Self::Circle => "The target of the route leads back here: name the address of the app itself.",
+            Self::Maintenance(_) => "\"freehold route set\" with \"--option maintenance=\" ends the break.",
             Self::Drained => "Every app of the route is drained: \"freehold route list\" shows it.",
             Self::AppNameUnknown => {
                 "The name in the route's target cannot be resolved: correct it, or write an address."
@@ -168,13 +200,31 @@ impl Failure {
             Self::AppGarbled => "Look whether the target speaks another protocol: https://, or h2c:// for gRPC.",
             Self::AppSlow => "Find out what keeps the app busy, or raise answer_seconds in [edge.apps].",
             Self::NotCached => "Ask without only-if-cached in Cache-Control.",
+            Self::NetworkRefused => {
+                "The networks that may come are \"access\" in the options of the route. Behind another proxy, name it in trusted_proxies."
+            }
+            Self::TooOften => "What is granted is \"rate_limit\" in the options of the route.",
+            Self::CertificateWanted => "Who vouches for clients is \"client_certificate\" in the options of the route.",
+            Self::PasswordWanted => {
+                "Who may come is \"basic_auth\" in the options of the route; \"freehold route password\" makes a hash."
+            }
+            Self::TooManyGuesses => "Ten passwords are compared at once for a network, then one every six seconds.",
+            Self::PasswordsBusy => "Somebody guesses passwords from many networks: the access log shows them.",
+            Self::GuardSilent(_) => {
+                "Look at what \"forward_auth\" in the options of the route asks; the log says what is wrong with it."
+            }
+            Self::BodyTooLarge => "What is taken is \"body_size_max\" in the options of the route.",
             Self::Panic => "This is a bug in Freehold. Please report it with what the log says.",
         }
     }
 
     /// What only the log is told.
     pub(super) fn secret(&self) -> Option<&str> {
-        if let Self::AppTls(reason) | Self::AppUnreachable(reason) | Self::FileUnreadable(reason) = self {
+        if let Self::AppTls(reason)
+        | Self::AppUnreachable(reason)
+        | Self::FileUnreadable(reason)
+        | Self::GuardSilent(reason) = self
+        {
             return Some(reason);
         }
         None
@@ -203,6 +253,7 @@ impl Failure {
             | Self::ExpectationUnknown
             | Self::ProtocolRefused
             | Self::Circle
+            | Self::Maintenance(_)
             | Self::DnsUnreadable(_)
             | Self::DnsTooLong
             | Self::DnsKind
@@ -210,12 +261,31 @@ impl Failure {
             | Self::UploadSlow
             | Self::UploadBroken
             | Self::NotCached
+            | Self::NetworkRefused
+            | Self::TooOften
+            | Self::CertificateWanted
+            | Self::PasswordWanted
+            | Self::TooManyGuesses
+            | Self::PasswordsBusy
+            | Self::GuardSilent(_)
+            | Self::BodyTooLarge
             | Self::Panic => AppFailure::Inside,
         }
     }
 
-    /// Whether it is the app's or ours rather than the client's.
+    /// Whether it is the app's or ours rather than the client's, and nobody meant it.
     pub(super) fn is_inside(&self) -> bool {
-        self.status().is_server_error() && *self != Self::NotCached
+        self.status().is_server_error() && !matches!(self, Self::Maintenance(_) | Self::NotCached)
+    }
+
+    /// Whether it speaks against the app.
+    pub(super) fn is_of_the_app(&self) -> bool {
+        !matches!(self.counted(), AppFailure::Inside | AppFailure::Drained)
+    }
+
+    /// Whether the app took no connection, as one does that is just being started again: nobody listens, its name is not known,
+    /// its address leads nowhere.
+    pub(super) fn is_of_absence(&self) -> bool {
+        matches!(self, Self::AppRefused | Self::AppNameUnknown | Self::AppUnreachable(_))
     }
 }

@@ -1,7 +1,8 @@
 //! Hands a request to an app and the answer back, and decides what may be tried again.
 //!
-//! A request goes out a second time only if nothing of it was sent, or if it changes nothing and has no body; and then on a
-//! new connection, because it was an old one that let it down. Everything else is told as it is: a POST is never sent twice.
+//! A request goes out a second time only if nothing of it was sent, or if it is idempotent and has no body; and then on a
+//! new connection, because it was an old one that let it down, or once to another app, because the first has died over it.
+//! Everything else is told as it is: a POST is never sent twice.
 
 use std::rc::Rc;
 
@@ -11,51 +12,69 @@ use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::answer::{Answer, Upload};
+use super::balance::Turn;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::headers;
 use super::upstream::{Home, Pool, Unsent};
-use crate::route::{App, Protocol};
+use crate::route::Protocol;
 
 /// How often a request of which nothing was sent goes out.
 const TRIES_MAX: u32 = 3;
 
 /// Why an app did not answer.
 enum Miss {
-    /// It does not take connections: another app may.
+    /// It does not take connections, or has let down a request that may go out again: another app may take it.
     NotTaken(Box<Request<Upload>>, Failure),
     /// It had the request, or may have had it.
     Failed(Failure),
 }
 
-/// Asks the apps of a route, one after the other as long as none has the request.
+/// Asks the apps of a route, one after the other as long as none has the request. If none takes it, it is held for a while: an
+/// app that restarts is back soon.
 pub(super) async fn forward(
     request: Request<Upload>,
-    apps: &[App],
+    mut turn: Turn,
     exchange: &Rc<Exchange>,
 ) -> Result<Response<()>, Failure> {
     let mut request = Box::new(request);
     let mut outcome = Failure::Drained;
-    for pool in exchange.client.worker.apps.in_turn(apps) {
-        exchange.is_for(&pool);
-        match ask(&pool, *request, exchange).await {
-            Ok((answer, home)) => return hand_back(answer, home, exchange),
-            Err(Miss::NotTaken(back, failure)) => (request, outcome) = (back, failure),
-            Err(Miss::Failed(failure)) => return Err(failure),
+    loop {
+        let Some(place) = turn.next(exchange.client.worker.groups.random()) else {
+            if turn.hold(&outcome).await {
+                continue;
+            }
+            return Err(outcome);
+        };
+        let pool = Rc::clone(place.pool());
+        exchange.is_for(place);
+        match ask(&pool, *request, &mut turn, exchange).await {
+            Ok((answer, home)) => {
+                turn.answered(answer.status().as_u16());
+                return hand_back(answer, home, exchange);
+            }
+            Err(Miss::NotTaken(back, failure)) => {
+                turn.failed(&failure);
+                (request, outcome) = (back, failure);
+            }
+            Err(Miss::Failed(failure)) => {
+                turn.failed(&failure);
+                return Err(failure);
+            }
         }
     }
-    Err(outcome)
 }
 
 async fn ask(
     pool: &Rc<Pool>,
     mut request: Request<Upload>,
+    turn: &mut Turn,
     exchange: &Rc<Exchange>,
 ) -> Result<(Response<Incoming>, Home), Miss> {
     let stats = exchange.client.worker.stats();
     let (harmless, mut fresh) = (is_harmless(&request), false);
     for attempt in 1.. {
-        let link = match pool.link(fresh, !harmless).await {
+        let link = match exchange.connecting(pool.link(fresh, !harmless)).await {
             Ok(link) => link,
             Err(failure) => return Err(Miss::NotTaken(Box::new(request), failure)),
         };
@@ -65,15 +84,24 @@ async fn ask(
             stats.connected.add(1)
         }
         address(&mut request, pool.app().protocol, link.is_http2());
-        let spare = (harmless && link.is_reused()).then(|| again(&request, exchange));
-        let spoke_http2 = link.is_http2();
+        let spare = harmless.then(|| again(&request, exchange));
+        let (spoke_http2, reused) = (link.is_http2(), link.is_reused());
         exchange.asks(is_patient(request.headers()));
         match exchange.in_time(link.send(request)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(Unsent { request: Some(back), .. })) if attempt < TRIES_MAX => request = back,
-            Ok(Err(Unsent { error, .. })) => match spare {
-                Some(spare) if exchange.late().is_none() => request = spare,
-                _ => return Err(Miss::Failed(explain(&error, spoke_http2, exchange))),
+            Ok(Err(Unsent { error, .. })) => match (spare, explain(&error, spoke_http2, exchange)) {
+                (Some(spare), _) if reused && exchange.late().is_none() => request = spare,
+                (Some(spare), Failure::AppClosed) if turn.may_repeat() => {
+                    stats.retried.add(1);
+                    return Err(Miss::NotTaken(Box::new(spare), Failure::AppClosed));
+                }
+                (_, failure) => {
+                    if reused && !harmless && matches!(failure, Failure::AppClosed) {
+                        pool.hung_up();
+                    }
+                    return Err(Miss::Failed(failure));
+                }
             },
             Err(late) => return Err(Miss::Failed(late.into())),
         }
@@ -142,7 +170,7 @@ fn explain(error: &hyper::Error, http2: bool, exchange: &Exchange) -> Failure {
 }
 
 /// The answer as the client gets it.
-fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Result<Response<()>, Failure> {
+pub(super) fn hand_back(answer: Response<Incoming>, home: Home, exchange: &Exchange) -> Result<Response<()>, Failure> {
     let (mut head, body) = answer.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::AppGarbled); // nobody asked for it, and what follows is no answer

@@ -101,6 +101,8 @@ fn ends_here(name: &str) -> bool {
 /// Fields by which a proxy tells whom it speaks for, and others that apps believe like them.
 fn is_forgeable(name: &str) -> bool {
     name.starts_with("x-forwarded")
+        || name.starts_with("client-cert")
+        || name.starts_with("x-client-certificate")
         || matches!(
             name,
             "forwarded"

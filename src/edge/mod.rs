@@ -9,6 +9,7 @@
 
 mod admit;
 mod answer;
+mod balance;
 mod cache;
 mod census;
 mod client;
@@ -16,18 +17,21 @@ mod compress;
 mod connection;
 mod direct;
 mod dns;
+mod either;
 mod exchange;
 mod failure;
 mod files;
 mod forward;
 mod forwarded;
 mod headers;
+mod health;
 mod log;
 mod pages;
 mod proxy;
 mod quiet;
 mod random;
 mod redirect;
+mod rules;
 pub mod settings;
 mod sockets;
 pub mod stats;
@@ -56,6 +60,8 @@ use tokio::sync::watch::Sender;
 pub use cache::{Cache, Purge};
 use census::Census;
 pub use dns::{DnsAnswer, DnsOverHttps};
+use health::Checker;
+pub use health::{AppHealth, AppReport, Board};
 use log::AccessLog;
 pub use settings::Settings;
 pub use sockets::{Sockets, StartFault};
@@ -96,6 +102,8 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         tls: Arc::clone(&shared.tls),
         cache: shared.cache.clone(),
         meter: Meter((0..count).map(|_| Arc::default()).collect()),
+        board: Arc::clone(&shared.board),
+        _checker: Checker::start(Arc::clone(&shared.snapshots), Arc::clone(&shared.board)).map_err(prepare)?,
         stop: Sender::new(None),
         threads: Vec::with_capacity(count),
     };
@@ -122,7 +130,9 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
     let via = |version: &str| {
         HeaderValue::try_from(format!("{version} {mark}")).map_err(|fault| StartFault::Prepare(fault.to_string()))
     };
+    let rules = rules::Memory::new().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     Ok(Shared {
+        rules: Arc::new(rules),
         via: [via("1.1")?, via("2.0")?],
         mark: mark.into(),
         settings: Arc::new(settings.clone()),
@@ -134,6 +144,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         cache: Cache::new((settings.cache.memory_max as usize) << 20),
         https_port,
         dns,
+        board: Arc::default(),
     })
 }
 
@@ -173,6 +184,9 @@ pub struct Handle {
     tls: Arc<Tls>,
     cache: Cache,
     meter: Meter,
+    board: Arc<Board>,
+    /// Looks at apps for as long as it is there.
+    _checker: Checker,
     stop: Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -206,6 +220,11 @@ impl Handle {
     /// The answers that it keeps.
     pub fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// How the apps of routes are.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Other keys for session tickets, from now on ([`TicketKeys::renewed`]).

@@ -73,13 +73,17 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
     }
     match failure {
         Failure::Drained => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("30"))),
+        Failure::Maintenance(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("60"))),
+        Failure::PasswordsBusy => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
         Failure::FilesAreRead => drop(headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"))),
         Failure::MethodRefused => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
         Failure::DnsMethod => drop(headers.insert(METHODS.0, METHODS.1)),
         // What is left of the body would be taken for the next request by a reader who lost count.
-        Failure::UploadSlow | Failure::UploadBroken | Failure::Unsound(_) if !exchange.client.speaks_http2() => {
+        Failure::UploadSlow | Failure::UploadBroken | Failure::Unsound(_) | Failure::BodyTooLarge
+            if !exchange.client.speaks_http2() =>
+        {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Failure::DnsUnreadable(_)
@@ -105,6 +109,13 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
         | Failure::AppGarbled
         | Failure::AppSlow
         | Failure::NotCached
+        | Failure::NetworkRefused
+        | Failure::TooOften
+        | Failure::CertificateWanted
+        | Failure::PasswordWanted
+        | Failure::TooManyGuesses
+        | Failure::GuardSilent(_)
+        | Failure::BodyTooLarge
         | Failure::Panic => (),
     }
     response

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE, VIA};
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{cache, compress, dns, files, forward, headers, redirect, upgrade};
+use super::{balance, cache, compress, dns, files, forward, headers, redirect, rules, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -48,6 +48,7 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
         // The strict gate looks no further on a connection that was to be something else (see `strict.rs`).
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    rules::finish(response.headers_mut(), &exchange);
     exchange.answers(response.status().as_u16());
     Ok(response.map(|()| body))
 }
@@ -82,6 +83,12 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         Found::Route(route, rest) => (route, rest),
         Found::Https(port) => return Ok(redirect::to_https(request.method(), asked.host(), request.uri(), port)),
     };
+    if let Some(answer) = rules::admit(&request, &route, (&asked, origin), exchange).await? {
+        return Ok(answer);
+    }
+    if let Some(text) = route.options().maintenance.text() {
+        return Err(Failure::Maintenance(text.into()));
+    }
     let wish = compress::Wish::of(&request, &route);
     let answer = along(&route, rest, request, (&asked, origin), exchange).await?;
     Ok(compress::fit(answer, wish, &route, exchange))
@@ -101,19 +108,32 @@ async fn along(
             Ok(redirect::along_route(target, rest, request.uri()))
         }
         Target::Folder(folder) => files::answer(&request, folder, rest, exchange).await,
-        Target::Apps(apps) => {
+        Target::Apps(_) => {
             let wanted = upgrade::wanted(&request);
             let (mut head, body) = request.into_parts();
-            prepare(&mut head, asked, origin, &exchange.client)?;
+            let client = &exchange.client;
+            let secure = origin.secure || client.secure.is_some();
+            let stick = balance::stick(
+                &route.options().balance,
+                &head.headers,
+                origin.address,
+                secure,
+                client.worker.groups.random(),
+            );
+            let turn = client.worker.turn(route, stick.key);
+            prepare(&mut head, asked, origin, client)?;
+            rules::prepare(&mut head, rest, exchange)?;
             let mut request = Request::from_parts(head, Upload::new(body, exchange));
             if let Some(wanted) = wanted {
-                return upgrade::switch(wanted, request, apps, exchange).await;
+                return upgrade::switch(wanted, request, turn, exchange).await;
             }
             request.extensions_mut().clear();
-            if let Some(wanted) = &route.options().cache {
-                return cache::answer(request, route, wanted, exchange).await;
-            }
-            forward::forward(request, apps, exchange).await
+            let mut answer = match &route.options().cache {
+                Some(wanted) => cache::answer(request, (route, wanted), turn, exchange).await?,
+                None => forward::forward(request, turn, exchange).await?,
+            };
+            answer.headers_mut().extend(stick.cookie.map(|cookie| (SET_COOKIE, cookie)));
+            Ok(answer)
         }
     }
 }

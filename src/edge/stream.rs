@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::client::Client;
+use super::either::either;
 use super::strict::{Gate, Offence};
 use super::tls::TlsStream;
 
@@ -28,56 +29,7 @@ pub(super) enum Stream {
     Tls(Box<TlsStream>),
 }
 
-/// Calls the same method of whichever stream it is.
-macro_rules! either {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Stream::Plain($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Stream::Tls($stream) => {
-                let $stream = Pin::new(&mut **$stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(context, buffer))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(context, octets))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(context, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(context))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(context))
-    }
-}
+either!(Stream: Plain | Tls);
 
 /// A stream whose every octet is seen before hyper has it.
 pub(super) struct Guarded {
@@ -133,10 +85,15 @@ impl Guarded {
         !self.read.is_empty()
     }
 
+    /// Says that nothing more will come; false if that is not heard.
+    pub(super) async fn finish(&mut self) -> bool {
+        matches!(timeout(LINGER_TIME_MAX, self.stream.shutdown()).await, Ok(Ok(())))
+    }
+
     /// Hears the client out for a moment after the last answer: a close with octets unread would be a reset, and a
     /// reset can take the answer with it (RFC 9112, section 9.6).
     pub(super) async fn linger(mut self) {
-        if self.ended || self.stream.shutdown().await.is_err() {
+        if self.ended {
             return;
         }
         let mut rest = (&mut self.stream).take(LINGER_SIZE_MAX);
@@ -181,7 +138,11 @@ impl AsyncRead for Guarded {
         ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
             this.client.heard();
-            this.look(buffer, before)?;
+            match this.gate {
+                Some(_) => this.look(buffer, before)?,
+                None if this.client.speaks_http2() => this.client.chats(buffer.filled().len() - before),
+                None => (),
+            }
         } else {
             this.ended = true;
         }

@@ -22,13 +22,14 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::answer::{Answer, Upload};
+use super::balance::Turn;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::forward::address;
 use super::headers::{self, names};
 use super::tunnel;
 use super::upstream::Stream;
-use crate::route::{App, Protocol as AppProtocol};
+use crate::route::Protocol as AppProtocol;
 
 const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
@@ -67,7 +68,7 @@ pub(super) fn wanted(request: &Request<Incoming>) -> Option<Wanted> {
 pub(super) async fn switch(
     wanted: Wanted,
     mut client: Request<Upload>,
-    apps: &[App],
+    mut turn: Turn,
     exchange: &Rc<Exchange>,
 ) -> Result<Response<()>, Failure> {
     let upgrade = matches!(wanted, Wanted::Stream).then(|| hyper::upgrade::on(&mut client));
@@ -76,24 +77,36 @@ pub(super) async fn switch(
         Wanted::Stream => HeaderValue::from_static("websocket"),
     };
     let mut outcome = Failure::Drained;
-    for pool in exchange.client.worker.apps.in_turn(apps) {
-        exchange.is_for(&pool);
+    loop {
+        let Some(place) = turn.next(exchange.client.worker.groups.random()) else {
+            if turn.hold(&outcome).await {
+                continue;
+            }
+            return Err(outcome);
+        };
+        let pool = Rc::clone(place.pool());
+        exchange.is_for(place);
         if pool.app().protocol == AppProtocol::H2c {
             outcome = Failure::ProtocolRefused;
             continue;
         }
-        let (sender, connection) = match pool.open_undriven().await {
+        let (sender, connection) = match exchange.connecting(pool.open_undriven()).await {
             Ok(opened) => opened,
             Err(failure) => {
+                turn.failed(&failure);
                 outcome = failure;
                 continue;
             }
         };
         exchange.client.worker.stats().connected.add(1);
         let request = app_request(&wanted, &client, &protocol, exchange);
-        let (answer, far) = ask(sender, connection, request, exchange).await?;
+        let asked = ask(sender, connection, request, exchange).await;
+        let (answer, far) = asked.inspect_err(|failure| turn.failed(failure))?;
+        turn.answered(answer.status().as_u16());
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(declined(answer, exchange));
+            // On a stream any 2xx would say that the app agreed (RFC 8441, section 5).
+            let misread = upgrade.is_some() && answer.status().is_success();
+            return if misread { Err(Failure::ProtocolRefused) } else { Ok(declined(answer, exchange)) };
         }
         let agreed = answer.headers().get(UPGRADE).is_some_and(|agreed| same(agreed, &protocol));
         let far = far.await.ok().filter(|_| agreed).ok_or(Failure::AppGarbled)?;
@@ -110,7 +123,6 @@ pub(super) async fn switch(
             }
         });
     }
-    Err(outcome)
 }
 
 fn same(agreed: &HeaderValue, protocol: &HeaderValue) -> bool {

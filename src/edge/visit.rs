@@ -26,7 +26,7 @@ const STEP_TIME: Duration = Duration::from_secs(5);
 /// Octets of the head of an answer.
 const HEAD_SIZE_MAX: usize = 64 << 10;
 /// Who asks, for the app's log.
-const AGENT: HeaderValue = HeaderValue::from_static("freehold-route-test");
+const AGENT: &str = "freehold-route-test";
 
 /// A connection over which the host was shown to be who it is, or not.
 pub struct Shown(visitor::Shown);
@@ -65,18 +65,31 @@ pub async fn shake_hands(stream: TcpStream, host: &str, authority: Option<&Autho
 
 /// Asks for a page over that connection: the status of the answer.
 pub async fn ask(shown: Shown, host: &str, path: &str) -> Result<u16, Fault> {
-    over_http1(shown.0.stream, host, path).await
+    over_http1(shown.0.stream, &Page { agent: AGENT, host, path }).await
 }
 
 /// Asks an app for a page, without the edge in between: the status of the answer.
 pub async fn ask_app(app: &App, host: &str, path: &str) -> Result<u16, Fault> {
+    ask_app_as(AGENT, app, host, path).await
+}
+
+/// What is asked for, and by whom.
+struct Page<'p> {
+    agent: &'static str,
+    host: &'p str,
+    path: &'p str,
+}
+
+/// The same, by this name in the app's log.
+pub(super) async fn ask_app_as(agent: &'static str, app: &App, host: &str, path: &str) -> Result<u16, Fault> {
+    let page = &Page { agent, host, path };
     let fault = |reason: &str, cure: &str| Fault::new(format!("{app} {reason}"), cure);
     let (server, port) = match &app.address {
         Address::Unix(socket) => {
             let stream = timeout(STEP_TIME, UnixStream::connect(socket)).await;
             let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let stream = stream.map_err(|wrong| fault(&unreached(&wrong), START))?;
-            return over_http1(stream, host, path).await.map_err(|wrong| of_app(app, wrong));
+            return over_http1(stream, page).await.map_err(|wrong| of_app(app, wrong));
         }
         Address::Tcp { server, port } => (server, *port),
     };
@@ -90,8 +103,8 @@ pub async fn ask_app(app: &App, host: &str, path: &str) -> Result<u16, Fault> {
     };
     let stream = connect(address).await.map_err(|wrong| Fault { cure: START.into(), ..of_app(app, wrong) })?;
     let check = match app.protocol {
-        Protocol::Http => return over_http1(stream, host, path).await.map_err(|wrong| of_app(app, wrong)),
-        Protocol::H2c => return over_http2(stream, "http", host, path).await.map_err(|wrong| of_app(app, wrong)),
+        Protocol::Http => return over_http1(stream, page).await.map_err(|wrong| of_app(app, wrong)),
+        Protocol::H2c => return over_http2(stream, "http", page).await.map_err(|wrong| of_app(app, wrong)),
         Protocol::Https => true,
         Protocol::HttpsUnchecked => false,
     };
@@ -105,8 +118,8 @@ pub async fn ask_app(app: &App, host: &str, path: &str) -> Result<u16, Fault> {
         )
     })?;
     let asked = match speaks_http2(&stream) {
-        true => over_http2(stream, "https", host, path).await,
-        false => over_http1(stream, host, path).await,
+        true => over_http2(stream, "https", page).await,
+        false => over_http1(stream, page).await,
     };
     asked.map_err(|wrong| of_app(app, wrong))
 }
@@ -120,15 +133,14 @@ fn of_app(app: &App, wrong: Fault) -> Fault {
 
 async fn over_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    host: &str,
-    path: &str,
+    page: &Page<'_>,
 ) -> Result<u16, Fault> {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_SIZE_MAX);
     let opened = builder.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = opened.map_err(|wrong| no_answer(&wrong))?;
-    let mut request = request(path)?;
-    let host = HeaderValue::try_from(host).map_err(|_| Fault::new("the host cannot be asked for", ""))?;
+    let mut request = request(page)?;
+    let host = HeaderValue::try_from(page.host).map_err(|_| Fault::new("the host cannot be asked for", ""))?;
     request.headers_mut().insert(HOST, host);
     let driving = tokio::spawn(connection); // it ends with the sender at the latest
     let answer = timeout(STEP_TIME, sender.send_request(request)).await;
@@ -139,15 +151,14 @@ async fn over_http1(
 async fn over_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     scheme: &str,
-    host: &str,
-    path: &str,
+    page: &Page<'_>,
 ) -> Result<u16, Fault> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.max_header_list_size(HEAD_SIZE_MAX as u32);
     let opened = timeout(STEP_TIME, builder.handshake(TokioIo::new(stream))).await;
     let (mut sender, connection) = opened.map_err(|_| slow())?.map_err(|wrong| no_answer(&wrong))?;
-    let mut request = request(path)?;
-    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build();
+    let mut request = request(page)?;
+    let uri = Uri::builder().scheme(scheme).authority(page.host).path_and_query(page.path).build();
     *request.uri_mut() = uri.map_err(|_| Fault::new("the host cannot be asked for", ""))?;
     let driving = tokio::spawn(connection);
     let answer = timeout(STEP_TIME, sender.send_request(request)).await;
@@ -155,11 +166,11 @@ async fn over_http2(
     read(answer.map(|answer| answer.map(|answer| answer.status().as_u16())))
 }
 
-fn request(path: &str) -> Result<Request<Empty<Bytes>>, Fault> {
-    let mut request = Request::new(Empty::new());
+fn request(page: &Page<'_>) -> Result<Request<Empty<Bytes>>, Fault> {
+    let (mut request, path) = (Request::new(Empty::new()), page.path);
     *request.uri_mut() =
         path.parse().map_err(|_| Fault::new(format!("{path:?} is no path to ask for"), "write it as in /login"))?;
-    request.headers_mut().insert(USER_AGENT, AGENT);
+    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(page.agent));
     Ok(request)
 }
 
@@ -185,12 +196,15 @@ fn no_answer(wrong: &hyper::Error) -> Fault {
     }
 }
 
-fn unreached(fault: &io::Error) -> String {
-    match fault.kind() {
-        io::ErrorKind::ConnectionRefused => "takes no connections: nobody listens there".to_owned(),
-        io::ErrorKind::NotFound => "is not there: nobody listens at this socket".to_owned(),
-        io::ErrorKind::TimedOut => "does not answer".to_owned(),
-        _ => format!("cannot be reached: {}", fault.to_string().split(" (os error").next().unwrap_or_default()),
+pub(super) fn unreached(fault: &io::Error) -> String {
+    let known = [
+        (io::ErrorKind::ConnectionRefused, "takes no connections: nobody listens there"),
+        (io::ErrorKind::NotFound, "is not there: nobody listens at this socket"),
+        (io::ErrorKind::TimedOut, "does not answer"),
+    ];
+    match known.into_iter().find(|(kind, _)| *kind == fault.kind()) {
+        Some((_, words)) => words.to_owned(),
+        None => format!("cannot be reached: {}", fault.to_string().split(" (os error").next().unwrap_or_default()),
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ChallengeAnswer;
+use super::balance::{Groups, Key, Turn};
 use super::cache::Cache;
 use super::census::Census;
 use super::client::{Client, Place};
@@ -28,14 +29,17 @@ use super::compress;
 use super::connection;
 use super::direct::Date;
 use super::dns::{DnsOverHttps, Queries};
+use super::health::Board;
 use super::log::{AccessLog, Lines};
 use super::random::Random;
+use super::rules;
 use super::settings::Settings;
 use super::stats::{RouteStats, Stats, ThreadStats};
 use super::stream::Stream;
 use super::tls::{Mishap, Outcome, Tls};
 use super::upstream::Apps;
 use super::watch::{TICK, Tick, Watch};
+use crate::route::Route;
 use crate::store::Snapshot;
 
 /// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
@@ -61,6 +65,7 @@ pub(super) struct Shared {
     pub(super) log: Arc<AccessLog>,
     /// Answers that are kept.
     pub(super) cache: Cache,
+    pub(super) rules: Arc<rules::Memory>,
     /// The port that browsers are sent to; `None` if HTTPS is not served.
     pub(super) https_port: Option<u16>,
     /// How this process calls itself in `Via`: nobody else calls itself so.
@@ -69,6 +74,8 @@ pub(super) struct Shared {
     pub(super) via: [HeaderValue; 2],
     /// DNS over HTTPS, if it is served.
     pub(super) dns: Option<DnsOverHttps>,
+    /// The health of apps.
+    pub(super) board: Arc<Board>,
 }
 
 /// A listener of one thread.
@@ -85,6 +92,7 @@ pub(super) struct Worker {
     pub(super) shared: Shared,
     pub(super) watch: Watch,
     pub(super) apps: Apps,
+    pub(super) groups: Groups,
     counted: Arc<ThreadStats>,
     /// Those of `counted` that this thread has met.
     routes: RefCell<HashMap<Box<str>, Arc<RouteStats>>>,
@@ -135,12 +143,14 @@ impl Worker {
     fn new(shared: Shared, counted: Arc<ThreadStats>) -> io::Result<Self> {
         let apps = Apps::new(shared.settings.apps.clone()).map_err(io::Error::other)?;
         let random = Random::new()?;
+        let groups = Groups::new(Arc::clone(&shared.board), Random::new()?);
         let log = Lines::new(Arc::clone(&shared.log));
         let queries = shared.dns.clone().map(Queries::new);
         Ok(Self {
             shared,
             watch: Watch::default(),
             apps,
+            groups,
             counted,
             routes: RefCell::default(),
             random,
@@ -166,6 +176,11 @@ impl Worker {
         let stats = self.counted.route(id)?;
         self.routes.borrow_mut().insert(id.into(), Arc::clone(&stats));
         Some(stats)
+    }
+
+    /// Begins to ask the apps of a route, for a request that is recognized by this.
+    pub(super) fn turn(&self, route: &Arc<Route>, key: Key) -> Turn {
+        self.groups.turn(route, key, &self.apps)
     }
 
     /// How long a connection may be idle at present.
@@ -248,6 +263,7 @@ impl Worker {
                 self.stats().panics.add(1);
             }
             self.apps.sweep(self.watch.now());
+            self.groups.sweep(self.watch.now().is_multiple_of(SWEEP));
             self.log.flush(self.stats());
             if self.watch.now().is_multiple_of(SWEEP) {
                 let snapshot = self.shared.snapshots.load();

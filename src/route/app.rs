@@ -15,6 +15,8 @@ use super::url::{Server, Url};
 
 /// Octets of a socket's path: `sun_path` has 108, the last a NUL (unix(7)).
 const SOCKET_PATH_SIZE_MAX: usize = 107;
+/// The largest weight.
+pub const WEIGHT_MAX: u16 = 1_000;
 
 /// How an app is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +54,10 @@ pub struct App {
     pub address: Address,
     /// Whether it gets no more requests: those under way are finished.
     pub drained: bool,
+    /// Its share of the requests, compared with the other apps of the route: 1 to [`WEIGHT_MAX`].
+    pub weight: u16,
+    /// Whether it is asked only while all others are down.
+    pub backup: bool,
 }
 
 impl Protocol {
@@ -77,8 +83,7 @@ impl App {
     /// Reads an address as people write it.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         if let Some(path) = text.strip_prefix("unix:") {
-            let address = Address::Unix(socket_path(path)?);
-            return Ok(Self { protocol: Protocol::Http, address, drained: false });
+            return Ok(Self::at(Protocol::Http, Address::Unix(socket_path(path)?)));
         }
         let url = Url::parse(text)?;
         let protocols = [Protocol::Http, Protocol::Https, Protocol::HttpsUnchecked, Protocol::H2c];
@@ -91,8 +96,35 @@ impl App {
             return Err(Fault::new(message, "leave it out: the app is asked for the path that the browser asked for"));
         }
         let port = url.port.unwrap_or(protocol.port());
-        Ok(Self { protocol, address: Address::Tcp { server: url.server, port }, drained: false })
+        Ok(Self::at(protocol, Address::Tcp { server: url.server, port }))
     }
+
+    fn at(protocol: Protocol, address: Address) -> Self {
+        Self { protocol, address, drained: false, weight: 1, backup: false }
+    }
+
+    /// Reads an address as it is typed, with what else is to be said of the app behind it: `http://10.0.0.5:3000,weight=3` or
+    /// `unix:/run/app.sock,backup`.
+    pub fn parse_line(text: &str) -> Result<Self, Fault> {
+        if let Some(rest) = text.strip_suffix(",backup") {
+            return Ok(Self { backup: true, ..Self::parse_line(rest)? });
+        }
+        if let Some((rest, weight)) = text.rsplit_once(",weight=") {
+            let weight = weight.parse().unwrap_or(0);
+            check_weight(weight)?;
+            return Ok(Self { weight, ..Self::parse_line(rest)? });
+        }
+        Self::parse(text)
+    }
+}
+
+/// Whether an app can weigh so much.
+pub(super) fn check_weight(weight: u16) -> Result<(), Fault> {
+    if (1..=WEIGHT_MAX).contains(&weight) {
+        return Ok(());
+    }
+    let cure = "write one; an app that is to get nothing is drained";
+    Err(Fault::new("the weight of an app is no number from 1 to 1000", cure))
 }
 
 fn socket_path(text: &str) -> Result<Box<Path>, Fault> {
@@ -129,10 +161,25 @@ struct Written {
     url: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     drained: bool,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    weight: u16,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    backup: bool,
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_one(weight: &u16) -> bool {
+    *weight == 1
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected the address of an app, or an object with \"url\" and \"drained\"")]
+#[serde(
+    untagged,
+    expecting = "expected the address of an app, or an object with \"url\", \"drained\", \"weight\", \"backup\""
+)]
 enum Given {
     Bare(String),
     Whole(Written),
@@ -140,18 +187,19 @@ enum Given {
 
 impl Serialize for App {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Written { url: self.to_string(), drained: self.drained }.serialize(serializer)
+        let Self { drained, weight, backup, .. } = *self;
+        Written { url: self.to_string(), drained, weight, backup }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for App {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { url, drained } = match Given::deserialize(deserializer)? {
-            Given::Bare(url) => Written { url, drained: false },
+        let Written { url, drained, weight, backup } = match Given::deserialize(deserializer)? {
+            Given::Bare(url) => Written { url, drained: false, weight: 1, backup: false },
             Given::Whole(written) => written,
         };
         let app = Self::parse(&url).map_err(serde::de::Error::custom)?;
-        Ok(Self { drained, ..app })
+        Ok(Self { drained, weight, backup, ..app })
     }
 }
 
@@ -176,6 +224,18 @@ mod tests {
             assert_eq!(app.to_string(), printed);
             assert_eq!(App::parse(printed).unwrap(), app, "{text}");
         }
+    }
+
+    #[test]
+    fn a_typed_address_may_say_more() {
+        let read = |text| App::parse_line(text).map(|app| (app.to_string(), app.weight, app.backup));
+        assert_eq!(read("http://a:1,weight=3"), Ok(("http://a:1".into(), 3, false)));
+        assert_eq!(read("http://a:1,weight=3,backup"), Ok(("http://a:1".into(), 3, true)));
+        assert_eq!(read("unix:/run/a,b,backup,weight=1000"), Ok(("unix:/run/a,b".into(), 1_000, true)));
+        for wrong in ["http://a:1,weight=0", "http://a:1,weight=1001", "http://a:1,weight=x"] {
+            assert!(read(wrong).unwrap_err().message.contains("1 to 1000"), "{wrong}");
+        }
+        assert!(App::parse("http://a:1,weight=3").is_err(), "in JSON it has a field of its own");
     }
 
     #[test]

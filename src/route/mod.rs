@@ -10,7 +10,7 @@ mod app;
 pub mod circle;
 mod fault;
 mod host;
-mod options;
+pub mod options;
 mod path;
 mod table;
 mod target;
@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use app::{Address, App, Protocol};
+pub use app::{Address, App, Protocol, WEIGHT_MAX};
 pub use fault::Fault;
 pub use host::Host;
-pub use options::{Cache, Compress, OptionFault, Options};
+pub use options::{Balance, By, Cache, Compress, Health, HoldSeconds, Look, Maintenance, OptionFault, Options};
 pub use path::{PathPrefix, is_plain};
 pub use table::{Match, Routes};
 pub use target::{Folder, Redirect, Target};
@@ -165,6 +165,7 @@ mod tests {
         for json in [
             r#"{"host":"app.example.com","path":"/","apps":[{"url":"http://127.0.0.1:3000"}]}"#,
             r#"{"host":"*.example.com","path":"/api","apps":[{"url":"https://a"},{"url":"unix:/run/b","drained":true}]}"#,
+            r#"{"host":"a.example.com","path":"/","apps":[{"url":"http://a","weight":3},{"url":"http://b","backup":true}],"options":{"balance":{"by":"cookie","name":"sid","slow_start_seconds":30},"health":{"path":"/up","fall":2},"hold_seconds":0,"maintenance":"Back at noon."}}"#,
             r#"{"host":"old.example.com","path":"/a%25b","redirect":{"url":"https://new.example.com","status":301,"keep_path":true}}"#,
             r#"{"host":"www.example.com","path":"/","folder":{"path":"/srv/www","index":["index.html"],"fallback":"index.html","listing":false},"plain_http":true}"#,
         ] {
@@ -183,7 +184,10 @@ mod tests {
             (r#"{"host":"a.example","apps":[]}"#, "the route has no app"),
             (r#"{"host":"a.example","apps":["http://b","http://b:80"]}"#, "named twice"),
             (r#"{"host":"a.example","apps":["b:80"]}"#, "has no scheme; write \\\"http://b:80\\\""),
-            (r#"{"host":"a.example","apps":[{"url":"http://b","weight":1}]}"#, "the address of an app, or an object"),
+            (r#"{"host":"a.example","apps":[{"url":"http://b","wait":1}]}"#, "the address of an app, or an object"),
+            (r#"{"host":"a.example","apps":[{"url":"http://b","weight":0}]}"#, "from 1 to 1000"),
+            (r#"{"host":"a.example","apps":[{"url":"http://b","backup":true}]}"#, "every app of the route is a backup"),
+            (r#"{"host":"a.example","apps":["http://b"],"options":{"health":{"path":"x"}}}"#, "options/health/path"),
             (r#"{"host":"a.example","redirect":{"url":"https://b","status":200}}"#, "no status of a redirect"),
             (r#"{"host":"a.example","redirect":{"url":"//b"}}"#, "has no scheme"),
             (r#"{"host":"a.example","redirect":{"url":"javascript://b"}}"#, "nothing to redirect"),

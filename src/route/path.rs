@@ -58,6 +58,19 @@ impl PathPrefix {
         &self.0
     }
 
+    /// As it stands in a URL: `/`, `/api`, `/caf%C3%A9`.
+    pub fn encoded(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for octet in self.0.bytes() {
+            match octet {
+                b'/' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(octet)),
+                octet if octet.is_ascii_alphanumeric() => text.push(char::from(octet)),
+                octet => text.push_str(&format!("%{octet:02X}")),
+            }
+        }
+        text
+    }
+
     /// Whether it covers all paths.
     pub fn is_root(&self) -> bool {
         &*self.0 == "/"
@@ -138,6 +151,15 @@ fn hex(digit: u8) -> u8 {
         b'0'..=b'9' => digit - b'0',
         other => (other | 0x20) - b'a' + 10,
     }
+}
+
+/// What follows the slashes at the front, in whatever disguise they are.
+pub(super) fn behind_slashes(path: &str) -> &str {
+    let mut rest = path.as_bytes();
+    while let Some((b'/', _, after)) = take(rest) {
+        rest = after;
+    }
+    &path[path.len() - rest.len()..]
 }
 
 /// Whether a request's path means what it says: it begins with a slash, and none of its segments is `.` or `..`, neither

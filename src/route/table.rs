@@ -49,6 +49,11 @@ impl Routes {
         })
     }
 
+    /// The routes along which requests for this host go: its own, or those of the wildcard above it.
+    pub fn of_server_name(&self, host: &str) -> &[Arc<Route>] {
+        self.site(host).map_or(&[], |site| site)
+    }
+
     /// The routes of exactly this host, those with longer paths first.
     pub fn of_host(&self, host: &Host) -> &[Arc<Route>] {
         self.sites(host).get(host.base()).map_or(&[], |site| site)
@@ -105,6 +110,11 @@ impl Routes {
         if host.is_wildcard() { &self.wildcard } else { &self.exact }
     }
 
+    /// Whether these are the very same routes: seen without a look at each of them. Where it says no, they may be alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.exact.ptr_eq(&other.exact) && self.wildcard.ptr_eq(&other.wildcard)
+    }
+
     /// As [`Routes::iter`], from the route with this id on, or from where it would stand.
     pub fn iter_from<'r>(&'r self, id: &str) -> impl Iterator<Item = &'r Arc<Route>> + use<'r> {
         let (host, path) = id.split_at(id.find('/').unwrap_or(id.len()));
@@ -123,6 +133,11 @@ impl Routes {
     /// All routes: names in order, then wildcards; longer paths of a host first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.exact.values().chain(self.wildcard.values()).flat_map(|site| site.iter())
+    }
+
+    /// Whether the two hold the same, as far as that can be told at a glance: no change was made to either.
+    pub fn is_untouched(&self, other: &Self) -> bool {
+        self.exact.ptr_eq(&other.exact) && self.wildcard.ptr_eq(&other.wildcard)
     }
 
     /// How many.

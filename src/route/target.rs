@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::app::check_weight;
 use super::url::Url;
 use super::{App, Fault, Server, is_plain};
 
@@ -73,7 +74,7 @@ impl Target {
             let path = path.into();
             Self::Folder(Folder { path, index: index_html(), fallback: None, listing: false })
         } else {
-            Self::Apps(vec![App::parse(text)?])
+            Self::Apps(vec![App::parse_line(text)?])
         };
         target.check()?;
         Ok(target)
@@ -101,8 +102,12 @@ fn check_apps(apps: &[App]) -> Result<(), Fault> {
     }
     for (at, app) in apps.iter().enumerate() {
         if apps[..at].iter().any(|other| other.address == app.address) {
-            return Err(Fault::new(format!("the app {app} is named twice"), "name it once"));
+            return Err(Fault::new(format!("the app {app} is named twice"), "name it once; it may have a weight"));
         }
+        check_weight(app.weight).map_err(|fault| Fault { message: format!("{app}: {}", fault.message), ..fault })?;
+    }
+    if apps.iter().all(|app| app.backup) {
+        return Err(Fault::new("every app of the route is a backup", "leave one of them without \"backup\""));
     }
     Ok(())
 }
@@ -209,7 +214,9 @@ impl fmt::Display for Target {
             Self::Apps(apps) => {
                 for (at, app) in apps.iter().enumerate() {
                     let (before, after) = (if at > 0 { ", " } else { "" }, if app.drained { " (drained)" } else { "" });
-                    write!(f, "{before}{app}{after}")?;
+                    let backup = if app.backup { " (backup)" } else { "" };
+                    let weight = if app.weight == 1 { String::new() } else { format!(" (weight {})", app.weight) };
+                    write!(f, "{before}{app}{weight}{backup}{after}")?;
                 }
                 Ok(())
             }

@@ -13,6 +13,9 @@ pub struct EdgeAddresses {
     ipv4: Vec<Ipv4Addr>,
     /// Each once, in order.
     ipv6: Vec<Ipv6Addr>,
+    /// Where HTTPS is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    https_port: Option<u16>,
 }
 
 impl EdgeAddresses {
@@ -26,7 +29,17 @@ impl EdgeAddresses {
         ipv4.dedup();
         ipv6.sort_unstable();
         ipv6.dedup();
-        Self { ipv4, ipv6 }
+        Self { ipv4, ipv6, https_port: None }
+    }
+
+    /// The same, with HTTPS at this port; `None`: it is not served.
+    pub fn with_https(self, https_port: Option<u16>) -> Self {
+        Self { https_port, ..self }
+    }
+
+    /// Where HTTPS is served, if it is.
+    pub fn https_port(&self) -> Option<u16> {
+        self.https_port
     }
 
     /// Whether there is none.

@@ -224,6 +224,13 @@ impl fmt::Display for Refused {
                 write!(f, "{name} {kind} was changed again since: undo that change first")
             }
             Self::ItemChangedSince(key) => write!(f, "the {key} was changed again since: undo that change first"),
+            Self::Owned { name, kind: kind @ (Kind::HTTPS | Kind::CAA), route } => write!(
+                f,
+                "the {kind} records of {} belong to the route {route} and follow the edge: \
+                 put others in their place with `freehold record set`, or delete the route with `freehold route delete {}`",
+                bare(name),
+                shell(route)
+            ),
             Self::Owned { name, kind, route } => write!(
                 f,
                 "the addresses of {} belong to the route {route}, so there can be no {kind} by hand: \

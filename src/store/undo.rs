@@ -73,9 +73,7 @@ pub(super) fn apply(applied: &mut Applied, undo: &Undo) -> Result<(), Refused> {
             How::Sets(sets) => {
                 let zone = now.ok_or_else(|| Refused::NoSuchZone(apex.clone()))?;
                 // What belongs to a route, or did just now, follows from the routes.
-                let is_derived = |set: &SetChange| {
-                    [&before, &applied.state].iter().any(|state| state.owner(set.name.borrow(), set.kind).is_some())
-                };
+                let is_derived = |set: &SetChange| [&before, &applied.state].iter().any(|state| state.derives(set));
                 let edit = edit(zone, sets.iter().filter(|set| !is_derived(set)))?;
                 applied.edit_zone(apex, &edit)?;
             }

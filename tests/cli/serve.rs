@@ -35,6 +35,9 @@ fn development_mode_says_what_it_serves_and_what_to_try() {
     let said = |what: &str| server.heard.iter().find_map(|line| line.strip_prefix(what)).unwrap_or_default().trim();
     let (https, http) = (said("HTTPS "), said("HTTP "));
     let secure_port = https.rsplit(':').next().unwrap();
+    let over = |what: &str| server.heard.iter().find_map(|line| line.trim().strip_suffix(what)).unwrap_or_default();
+    let (tls, quic) = (over(" (TLS)"), over(" (QUIC)"));
+    let tls_port = tls.rsplit(':').next().unwrap();
     let expected = format!(
         "\
 Freehold {}, development mode: answers on this machine only.
@@ -43,6 +46,8 @@ ZONE          NAMES  RECORDS  SERIAL
 home.example      4        6       6
 
 DNS    127.0.0.1:{port} (UDP and TCP)
+       {tls} (TLS)
+       {quic} (QUIC)
 HTTPS  {https}
 HTTP   {http}
 Admin  {admin}
@@ -51,6 +56,7 @@ Data   ./freehold-data
 Try:
   dig @127.0.0.1 -p {port} www.home.example
   {} zone list
+  kdig @127.0.0.1 -p {tls_port} +tls-ca=./freehold-data/local-ca.pem +tls-host=dns.home.example app.home.example
   curl --cacert ./freehold-data/local-ca.pem --resolve app.home.example:{secure_port}:$(dig +short @127.0.0.1 -p {port} \
 app.home.example) https://app.home.example:{secure_port}/
 ",
@@ -175,8 +181,26 @@ fn a_second_server_on_the_same_data_is_refused() {
     let server = home.serve();
     let said = home.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
-    assert!(said.err.starts_with("error: ./freehold-data is in use by process "), "{}", said.err);
+    assert!(said.err.contains("\nerror: ./freehold-data is in use by process "), "{}", said.err);
+    assert!(said.err.contains("; it is waited for, 5 s at most\n"), "{}", said.err);
     assert!(said.err.ends_with(" = cure: stop that process or use another data directory\n"), "{}", said.err);
+    assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
+    server.stop();
+}
+
+/// A command that finds no server works on the directory itself; a server that starts in that moment waits for it.
+#[test]
+fn a_server_waits_for_a_command_that_has_the_directory() {
+    let home = home();
+    home.serve().stop(); // so that there is one
+    let held = fs::File::options().write(true).open(home.path("freehold-data/lock")).unwrap();
+    held.lock().unwrap();
+    let release = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        held.unlock().unwrap();
+    });
+    let server = home.serve();
+    release.join().unwrap();
     assert_eq!(server.ask("www.home.example"), [[192, 0, 2, 1]]);
     server.stop();
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use super::kit::PATIENCE;
 
@@ -204,5 +205,91 @@ impl App {
     /// Connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// An app that can be killed and started again, at the same address: it answers everything with its name.
+pub(crate) struct Mortal {
+    name: &'static str,
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+    /// The request lines that came.
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+struct Running {
+    ends: Arc<AtomicBool>,
+    streams: Arc<Mutex<Vec<TcpStream>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Mortal {
+    /// It runs.
+    pub(crate) fn new(name: &'static str) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let app = Self { name, address, running: Mutex::default(), lines: Arc::default() };
+        app.start();
+        app
+    }
+
+    /// `http://127.0.0.1:port`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The request lines that came so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self) {
+        let listener = TcpListener::bind(self.address).unwrap();
+        let (ends, streams) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<TcpStream>>>::default());
+        let (name, lines) = (self.name, Arc::clone(&self.lines));
+        let (ended, kept) = (Arc::clone(&ends), Arc::clone(&streams));
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap();
+                if ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                kept.push(stream.try_clone().unwrap());
+                let lines = Arc::clone(&lines);
+                std::thread::spawn(move || answer_by_name(stream, name, &lines));
+            }
+        });
+        *self.running.lock().unwrap() = Some(Running { ends, streams, thread });
+    }
+
+    /// Ends it in the middle of whatever it is doing; nobody listens any more when this returns.
+    pub(crate) fn kill(&self) {
+        let Running { ends, streams, thread } = self.running.lock().unwrap().take().unwrap();
+        ends.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        thread.join().unwrap();
+        for stream in streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if self.running.lock().unwrap().is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn answer_by_name(stream: TcpStream, name: &str, lines: &Mutex<Vec<String>>) {
+    stream.set_nodelay(true).unwrap();
+    let mut wire = Wire { stream, read: Vec::new(), before: 0, failed: false };
+    while let Ok(Some(request)) = wire.head() {
+        if wire.body(&request).is_err() {
+            return;
+        }
+        lines.lock().unwrap().push(request.line().to_owned());
+        wire.answer("200 OK", "", name);
     }
 }

@@ -130,8 +130,8 @@ fn the_body_reaches_the_app_framed_anew_and_once() {
         ]
     );
     assert_eq!(seen.iter().map(|seen| seen.body.clone()).collect::<Vec<_>>(), [&b"01234"[..], b"abcde", b"", b""]);
-    let connections = app.connections();
-    assert!(connections <= 2, "{connections}: one is kept for plain requests, one for those that hyper has to read");
+    // Nothing is known of the app yet, so each POST has a connection of its own; what only reads takes one of theirs.
+    assert_eq!(app.connections(), 3);
 }
 
 #[test]

@@ -247,6 +247,70 @@ fn a_flood_of_continuations_ends_its_own_connection_only() {
     assert_eq!(honest.get("a.test", "/").text(), "hello");
 }
 
+/// PING and SETTINGS, which are answered, and PRIORITY, WINDOW_UPDATE and empty DATA, of which nothing comes at all.
+#[test]
+fn floods_of_frames_that_ask_for_nothing_end_their_own_connection_only() {
+    let app = App::new(|seen, wire| {
+        if seen.line().contains("/wait") {
+            return !wire.is_left();
+        }
+        wire.answer("200 OK", "", "hello");
+        true
+    });
+    let edge = Edge::start(&[("a.test", &app.url())]);
+    let mut honest = Client::https(&edge, "a.test");
+    let fields: [(&str, &[u8]); 4] =
+        [(":method", b"POST"), (":scheme", b"https"), (":authority", b"a.test"), (":path", b"/wait")];
+    let upload = frame(1, 0x04, 1, &literal(&fields));
+    for (name, flood, answered) in [
+        ("PING", frame(6, 0, 0, &[7; 8]), true),
+        ("SETTINGS", frame(4, 0, 0, &[]), true),
+        ("PRIORITY", frame(2, 0, 5, &[0, 0, 0, 0, 1]), false),
+        ("WINDOW_UPDATE", frame(8, 0, 0, &1_u32.to_be_bytes()), false),
+        ("empty DATA", frame(0, 0, 1, &[]), false),
+    ] {
+        let mut stream = tls(&edge, "a.test", tls_config(&edge, &["h2"])).unwrap();
+        stream.write_all(&preface()).unwrap();
+        if name == "empty DATA" {
+            stream.write_all(&upload).unwrap();
+        }
+        let batch = flood.repeat(1_000);
+        let (mut sent, mut told) = (0, vec![0; flood.len() * 1_000]);
+        while sent < 2_000 {
+            let said = stream.write_all(&batch).and_then(|()| stream.flush());
+            if said.is_err() || (answered && stream.read_exact(&mut told).is_err()) {
+                break;
+            }
+            sent += 1;
+            if sent % 50 == 0 {
+                assert_eq!(honest.get("a.test", "/").text(), "hello");
+            }
+        }
+        assert!(sent < 2_000, "{name}: the flood went on for ever");
+        edge.until(name, |stats| stats.open() == 1);
+    }
+    assert_eq!(honest.get("a.test", "/").text(), "hello");
+}
+
+/// What a patient client does is no flood: a long answer with its WINDOW_UPDATEs, and a long upload.
+#[test]
+fn long_bodies_over_http2_are_no_flood() {
+    let app = App::new(|seen, wire| {
+        let part = vec![7; 8 << 20];
+        wire.answer("200 OK", "", if seen.body.is_empty() { &part[..] } else { &seen.body });
+        true
+    });
+    let edge = Edge::start(&[("a.test", &app.url())]);
+    run(async {
+        let mut client = http2(&edge, "a.test").await;
+        for body in [super::client::empty(), super::client::full(vec![b'x'; 8 << 20])] {
+            let answer = client.send_request(request("POST", "https://a.test/", &[], body)).await.unwrap();
+            assert_eq!(read(answer).await.unwrap().1.len(), 8 << 20);
+        }
+    });
+    assert_eq!(edge.running().stats().misbehaved, 0);
+}
+
 #[test]
 fn an_app_is_waited_for_only_so_long() {
     let silent = App::heads(|seen, wire, keep| {

@@ -198,6 +198,29 @@ fn an_answer_that_breaks_off_never_ends_clean() {
     }
 }
 
+/// Over HTTP/2 there is no way to say anything before the answer, so hints end here; what matters is that the answer is whole.
+#[test]
+fn early_hints_are_passed_over_on_http2_and_the_answer_is_whole() {
+    let app = App::new(|_, wire| {
+        for _ in 0..3 {
+            wire.say("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n");
+        }
+        wire.answer("200 OK", "X-Final: yes\r\n", "hello");
+        true
+    });
+    let edge = Edge::start(&[("a.test", &app.url())]);
+    run(async {
+        let mut client = http2(&edge, "a.test").await;
+        for _ in 0..2 {
+            let answer = client.send_request(request("GET", "https://a.test/", &[], empty())).await.unwrap();
+            let (final_field, link) = (answer.headers().get("x-final").cloned(), answer.headers().get("link").cloned());
+            assert_eq!((final_field, link), (Some("yes".parse().unwrap()), None));
+            assert_eq!(super::client::read(answer).await, Some((200, "hello".into())));
+        }
+    });
+    assert_eq!(app.connections(), 1);
+}
+
 #[test]
 fn an_old_app_that_says_no_length_is_read_to_its_end() {
     let app = App::new(|_, wire| {

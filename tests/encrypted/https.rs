@@ -28,7 +28,7 @@ struct Answer {
 impl Answer {
     fn field(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value).last()
+        lines.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value).next_back()
     }
 }
 

@@ -196,7 +196,7 @@ fn zone() -> Zone {
     let (text, origin) = (lines.join("\n") + "\n", "home.example".parse().ok());
     let mut none = |_: &str, _: &str| Err(std::io::Error::other("nothing is included"));
     let reading = text::read(text.as_bytes().into(), "zone", origin, &mut none, &mut |_| ());
-    Zone::build(reading.draft).zone.unwrap().into()
+    Zone::build(reading.draft).zone.unwrap()
 }
 
 pub(crate) fn now() -> u64 {

@@ -44,10 +44,9 @@ async fn offend(connection: &Connection, octets: &[u8], finish: bool) -> VarInt 
     if finish {
         let _ = send.finish(); // the connection may be over by now
     }
-    match timeout(PATIENCE, connection.closed()).await.unwrap() {
-        ConnectionError::ApplicationClosed(closed) => closed.error_code,
-        other => panic!("{other}"),
-    }
+    let closed = timeout(PATIENCE, connection.closed()).await.unwrap();
+    let ConnectionError::ApplicationClosed(closed) = closed else { panic!("{closed}") };
+    closed.error_code
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -61,6 +61,8 @@ fn what_it_puts_in_place_it_takes_away() {
         "usr/local/bin/freehold",
         "usr/local/lib/systemd/system/freehold.service",
         "usr/local/lib/systemd/system/freehold-dns.socket",
+        "usr/local/lib/systemd/system/freehold-dns-tls.socket",
+        "usr/local/lib/systemd/system/freehold-dns-quic.socket",
         "usr/local/lib/systemd/system/freehold-http.socket",
         "usr/local/lib/systemd/system/freehold-https.socket",
         "usr/local/lib/systemd/system/freehold-admin.socket",

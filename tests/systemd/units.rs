@@ -9,9 +9,11 @@ use freehold::{daemon, dns, edge};
 /// What `systemd-analyze security` may say at most, in tenths: from 0 (safe) to 100.
 const EXPOSURE_MAX: &str = "16";
 
-const UNITS: [&str; 7] = [
+const UNITS: [&str; 9] = [
     "freehold.service",
     "freehold-dns.socket",
+    "freehold-dns-tls.socket",
+    "freehold-dns-quic.socket",
     "freehold-http.socket",
     "freehold-https.socket",
     "freehold-admin.socket",
@@ -124,8 +126,18 @@ fn the_units_agree_with_each_other_and_with_the_server() {
         assert!(!values("freehold.service", "Requires")[0].contains(&unit));
     }
     let sockets = UNITS.iter().filter(|unit| unit.ends_with(".socket"));
-    for list in ["After", "Also"].map(|option| values("freehold.service", option).remove(0)) {
-        sockets.clone().for_each(|unit| assert!(list.contains(unit), "{list}: {unit}"));
+    let (after, also) = (values("freehold.service", "After").remove(0), values("freehold.service", "Also").remove(0));
+    for unit in sockets {
+        assert!(after.contains(unit), "{after}: {unit}");
+        // Encrypted DNS takes settings first.
+        let asked_for = unit.starts_with("freehold-dns-");
+        assert_ne!(also.contains(unit), asked_for, "{also}: {unit}");
+    }
+    for (name, option) in [("dns-tls", "ListenStream"), ("dns-quic", "ListenDatagram")] {
+        let unit = format!("freehold-{name}.socket");
+        assert_eq!(values(&unit, option), ["0.0.0.0:853", "[::]:853"]);
+        assert_eq!(values(&unit, "FileDescriptorName"), [name]);
+        assert_eq!(values(&unit, "Service"), ["freehold.service"]);
     }
     for socket in ["freehold-dns.socket", "freehold-admin.socket"] {
         assert_eq!(values(socket, "Service"), ["freehold.service"]);

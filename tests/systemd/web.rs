@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,14 +26,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 struct App {
     address: SocketAddr,
     begun: Receiver<()>,
-    finish: Sender<()>,
+    finish: SyncSender<()>,
 }
 
 impl App {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let ((begins, begun), (finish, finished)) = (channel(), channel());
+        let ((begins, begun), (finish, finished)) = (sync_channel(1), sync_channel(1));
         let finished = Arc::new(Mutex::new(finished));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-fn answer(mut stream: TcpStream, begins: &Sender<()>, finished: &Mutex<Receiver<()>>) {
+fn answer(mut stream: TcpStream, begins: &SyncSender<()>, finished: &Mutex<Receiver<()>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     while let Some(first) = lines.next() {
         lines.by_ref().take_while(|line| !line.is_empty()).for_each(drop);

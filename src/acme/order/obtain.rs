@@ -62,7 +62,11 @@ impl Work<'_> {
         if !self.world.settings.preflight {
             return Ok(());
         }
-        let account = account::known(self.world, self.ca, &self.client).await?;
+        // Where CAA records follow from our accounts, this CA is among them only once there is one with it.
+        let account = match self.world.snapshot().caa().is_some() {
+            true => Some(account::open(self.world, self.ca, &self.client, directory).await?),
+            false => account::known(self.world, self.ca, &self.client).await?,
+        };
         let identities = &directory.meta.caa_identities;
         let applicant = Applicant { identities, account: account.as_ref().map(Account::id) };
         let proven: Vec<Proven<'_>> = ways

@@ -182,6 +182,15 @@ impl Allowed {
         self.is_free_to(Object::Set { zone, name, kind })
     }
 
+    /// Whether everything may be changed: who may not is not shown what opens doors elsewhere, such as hashes of passwords.
+    pub(in crate::api) fn may_change_everything(&self) -> bool {
+        match &self.holder {
+            Holder::Anybody => false,
+            Holder::Local(_) => true,
+            Holder::Token(token, _) => token.scope.forbids(Rights::Write, Object::Everything).is_none(),
+        }
+    }
+
     fn is_free_to(&self, object: Object<'_>) -> bool {
         match &self.holder {
             Holder::Anybody => object == Object::Health,

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::pulse::{Sending, Working};
+use super::pulse::{Pulse, Sending, Working};
 use crate::limits::ADMIN_BODY_PROGRESS_MIN;
 
 /// The body of a request, which ends in [`Stalled`] if less than [`ADMIN_BODY_PROGRESS_MIN`] octets come in a while. The
@@ -17,6 +18,7 @@ use crate::limits::ADMIN_BODY_PROGRESS_MIN;
 pub(super) struct Paced<B = Incoming> {
     body: B,
     every: Duration,
+    pulse: Arc<Pulse>,
     /// When this many more octets must have come.
     due: Option<(Pin<Box<Sleep>>, usize)>,
 }
@@ -48,12 +50,15 @@ impl Stalled {
 }
 
 impl<B> Paced<B> {
-    pub(super) fn new(body: B, every: Duration) -> Self {
-        Self { body, every, due: None }
+    pub(super) fn new(body: B, every: Duration, pulse: Arc<Pulse>) -> Self {
+        Self { body, every, pulse, due: None }
     }
 
     /// So many octets came.
     fn came(&mut self, octets: usize) {
+        if octets > 0 {
+            self.pulse.came();
+        }
         if let Some((sleep, missing)) = &mut self.due {
             *missing = missing.saturating_sub(octets);
             if *missing == 0 {
@@ -194,7 +199,7 @@ mod tests {
     }
 
     async fn collect(drip: Drip) -> Result<usize, bool> {
-        let collected = Paced::new(drip, EVERY).collect().await;
+        let collected = Paced::new(drip, EVERY, Pulse::new(super::super::pulse::Times::default())).collect().await;
         collected.map(|body| body.to_bytes().len()).map_err(|fault| Stalled::caused(&*fault))
     }
 

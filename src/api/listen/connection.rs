@@ -116,7 +116,7 @@ async fn answer(
     let response = match desk {
         Desk::Open(router) => {
             let stall = pulse.times().stall;
-            let mut request = request.map(|body| Body::new(Paced::new(body, stall)));
+            let mut request = request.map(|body| Body::new(Paced::new(body, stall, Arc::clone(&pulse))));
             request.extensions_mut().insert(ConnectInfo(caller));
             let Ok(response) = router.oneshot(request).await;
             response

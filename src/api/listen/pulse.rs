@@ -61,6 +61,9 @@ struct Turn {
     /// Whether there was a request yet, and over HTTP/2, where other things than requests arrive too.
     begun: bool,
     http2: bool,
+    /// Octets that came since something last came of them, and since when they are counted.
+    chatter: usize,
+    chatter_since: Instant,
     /// When something last moved.
     moved: Instant,
     /// No further request is wanted.
@@ -69,12 +72,20 @@ struct Turn {
     leaving: bool,
 }
 
+impl Turn {
+    /// Something came of what was read.
+    fn counts_anew(&mut self) {
+        (self.chatter, self.chatter_since) = (0, Instant::now());
+    }
+}
+
 impl Pulse {
     pub(super) fn new(times: Times) -> Arc<Self> {
         let moved = Instant::now();
         let (working, sending) = (0, 0);
-        let turn =
-            Turn { working, sending, head: None, begun: false, http2: false, moved, dismissed: false, leaving: false };
+        let (chatter, chatter_since) = (0, moved);
+        let (head, begun, http2, dismissed, leaving) = (None, false, false, false, false);
+        let turn = Turn { working, sending, head, begun, http2, chatter, chatter_since, moved, dismissed, leaving };
         Arc::new(Self { times, turn: Mutex::new(turn) })
     }
 
@@ -86,18 +97,29 @@ impl Pulse {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something of the connection arrived.
-    fn read(&self) {
+    /// So many octets of the connection arrived; false if they are too many of which nothing comes (PING, SETTINGS, …).
+    fn read(&self, octets: usize) -> bool {
         let mut turn = self.turn();
+        if turn.chatter_since.elapsed() > self.times.stall {
+            turn.counts_anew();
+        }
+        turn.chatter = turn.chatter.saturating_add(octets);
         if turn.begun && !turn.http2 && turn.working + turn.sending == 0 {
             turn.head.get_or_insert_with(Instant::now);
         }
+        turn.chatter <= limits::ADMIN_CHATTER_MAX
+    }
+
+    /// A part of a body was read.
+    pub(super) fn came(&self) {
+        self.turn().counts_anew();
     }
 
     /// A request is here whose head is whole.
     pub(super) fn work(self: &Arc<Self>, http2: bool) -> Working {
         let mut turn = self.turn();
         turn.working += 1;
+        turn.counts_anew();
         (turn.begun, turn.http2, turn.head) = (true, http2, None);
         Working(Arc::clone(self))
     }
@@ -169,7 +191,9 @@ pub(super) struct Sending(Arc<Pulse>);
 impl Sending {
     /// The client has room for more.
     pub(super) fn moved(&self) {
-        self.0.turn().moved = Instant::now();
+        let mut turn = self.0.turn();
+        turn.moved = Instant::now();
+        turn.counts_anew();
     }
 
     /// The client has room, and it is the server that has nothing yet.
@@ -201,8 +225,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
     ) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.pulse.read();
+        let octets = buffer.filled().len() - before;
+        if octets > 0 && !self.pulse.read(octets) {
+            let flood = "the client says much of which nothing comes";
+            return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::InvalidData, flood)));
         }
         read
     }
@@ -250,7 +276,7 @@ mod tests {
     async fn only_the_client_is_hurried() {
         let pulse = Pulse::new(Times::default());
         assert_eq!(left(&pulse), Some((10, End::Cut)), "no request yet");
-        pulse.read();
+        assert!(pulse.read(1));
         assert!(pulse.turn().head.is_none(), "the first head has its time already");
         let (first, second) = (pulse.work(true), pulse.work(true));
         assert_eq!(left(&pulse), None, "the server works");
@@ -263,14 +289,17 @@ mod tests {
         drop(working);
         drop(sending);
         assert_eq!(left(&pulse), Some((60, End::Leave)), "idle");
-        pulse.read();
+        assert!(pulse.read(1));
         assert_eq!(left(&pulse), Some((60, End::Leave)), "over HTTP/2 a ping is no request");
         drop(pulse.work(false));
-        pulse.read();
+        assert!(pulse.read(1));
         assert_eq!(pulse.until().map(|(until, end)| (Some(until), end)), {
             let head = pulse.turn().head.map(|since| since + Duration::from_secs(10));
             Some((head, End::Cut))
         });
+        assert!(!pulse.read(limits::ADMIN_CHATTER_MAX), "too much of which nothing comes");
+        pulse.came();
+        assert!(pulse.read(limits::ADMIN_CHATTER_MAX), "something came of it");
         pulse.leave();
         assert_eq!(left(&pulse), Some((30, End::Cut)), "the end is not waited for without end either");
     }

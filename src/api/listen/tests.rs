@@ -288,3 +288,54 @@ async fn http2_serves_many_at_once_and_goes_when_idle() {
     }
     tokio::time::timeout(PATIENCE, connection).await.expect("idle, it goes").unwrap().unwrap();
 }
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let size = (payload.len() as u32).to_be_bytes();
+    [&size[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Its name, how it begins, and what it repeats, by number.
+type Flood = (&'static str, Vec<u8>, Box<dyn Fn(u32) -> Vec<u8>>);
+
+/// `GET /who`, by HPACK's static table.
+const HEAD: &[u8] = b"\x82\x87\x04\x04/who\x01\x09localhost";
+
+#[tokio::test]
+async fn floods_over_http2_end_their_own_connection_only() {
+    let bench = Bench::new(Times { stall: PATIENCE, ..Times::default() });
+    let mut honest = speak_tls(&bench, b"http/1.1").await;
+    let odd = |number: u32| number * 2 + 1;
+    let floods: [Flood; 5] = [
+        ("PING", Vec::new(), Box::new(|_| frame(6, 0, 0, &[7; 8]))),
+        ("SETTINGS", Vec::new(), Box::new(|_| frame(4, 0, 0, &[]))),
+        ("WINDOW_UPDATE", Vec::new(), Box::new(|_| frame(8, 0, 0, &1_u32.to_be_bytes()))),
+        (
+            "resets (CVE-2023-44487)",
+            Vec::new(),
+            Box::new(move |number| {
+                [frame(1, 5, odd(number), HEAD), frame(3, 0, odd(number), &8_u32.to_be_bytes())].concat()
+            }),
+        ),
+        (
+            "CONTINUATION",
+            frame(1, 1, 1, HEAD),
+            Box::new(|_| frame(9, 0, 1, &[&b"\x10\x01x\x7f\x81\x06"[..], &[b'y'; 896]].concat())),
+        ),
+    ];
+    for (name, opening, flood) in floods {
+        let (mut reader, mut writer) = tokio::io::split(speak_tls(&bench, b"h2").await);
+        let reading = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+        let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[]), &opening].concat();
+        writer.write_all(&preface).await.unwrap();
+        let (mut number, mut ended) = (0, false);
+        while number < 1_000_000 && !ended {
+            let batch: Vec<u8> = (number..number + 500).flat_map(&flood).collect();
+            let written = tokio::time::timeout(PATIENCE, writer.write_all(&batch)).await.expect(name);
+            (number, ended) = (number + 500, written.is_err() || reading.is_finished());
+        }
+        assert!(ended, "{name}: it went on for ever");
+        honest.write_all(ASK).await.unwrap();
+        answer(&mut honest, WHO).await;
+    }
+}

@@ -4,6 +4,7 @@
 //! address of a client is ever a label: their number has no bound. What the owner has made, routes and certificates, is told one by
 //! one up to [`ROUTES_MAX`].
 
+mod apps;
 mod certificates;
 mod dns;
 mod edge;
@@ -59,17 +60,19 @@ fn write(admin: Arc<Admin>) -> Result<String, fmt::Error> {
 /// The edge, routes and certificates.
 fn web(page: &mut Page<'_>, admin: &Admin, snapshot: &Snapshot) -> fmt::Result {
     let (now, lookout) = (unix_seconds(), admin.live.as_ref().map(|live| &live.acme));
-    let shown: Vec<(&Route, String)> =
-        snapshot.routes.iter().take(ROUTES_MAX).map(|route| (&**route, routes::shown_id(route))).collect();
+    let shown: Vec<(&Arc<Route>, String)> =
+        snapshot.routes.iter().take(ROUTES_MAX).map(|route| (route, routes::shown_id(route))).collect();
     if let Some(edge) = admin.live.as_ref().and_then(|live| live.edge.as_ref()) {
         edge::write(page, &edge.meter.totals())?;
         edge::cache(page, &edge.meter.totals(), edge.cache.size())?;
         let ids: Vec<(&str, String)> = shown.iter().map(|(route, shown)| (route.id(), shown.clone())).collect();
         edge::routes(page, &ids, &edge.meter.routes())?;
+        apps::write(page, &shown, &edge.board)?;
     }
-    let sources = routes::Sources { snapshot, lookout, now };
-    let state =
-        |(route, shown): &'_ (&Route, String)| (shown.clone(), routes::RouteState::of(route.host().as_str(), &sources));
+    let sources = routes::Sources { snapshot, lookout, board: None, now };
+    let state = |(route, shown): &'_ (&Arc<Route>, String)| {
+        (shown.clone(), routes::RouteState::of(route.host().as_str(), &sources))
+    };
     let states: Vec<(String, routes::RouteState)> = shown.iter().map(state).collect();
     let states: Vec<(&str, &routes::RouteState)> = states.iter().map(|(id, state)| (id.as_str(), state)).collect();
     certificates::routes(page, &states)?;

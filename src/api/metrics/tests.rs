@@ -49,7 +49,7 @@ impl Block {
 async fn page() -> String {
     let bench = Bench::live(Vec::new());
     bench.put(FILE, ZONE).await;
-    let app = r#"{"apps": ["http://127.0.0.1:3000"]}"#;
+    let app = r#"{"apps": ["http://127.0.0.1:3000", {"url": "http://127.0.0.1:3001", "drained": true}]}"#;
     bench.ask(Method::PUT, "/v1/routes/app.home.example%2Fa%22b", "application/json", app).await;
     let authority = Authority::new(unix_seconds()).unwrap();
     let names = ["app.home.example".parse().unwrap()];
@@ -149,6 +149,8 @@ async fn requests_are_told_by_pattern_and_never_by_what_the_client_wrote() {
         "freehold_store_commits_total 4",
         r#"freehold_route_requests_total{route="app.home.example/a\"b",status="2xx"} 0"#,
         r#"freehold_route_state{route="app.home.example/a\"b",answer="none",delegation="right",certificate="local"} 1"#,
+        r#"freehold_route_app_up{route="app.home.example/a\"b",app="http://127.0.0.1:3000"} 1"#,
+        r#"freehold_route_app_ejections_total{route="app.home.example/a\"b",app="http://127.0.0.1:3000"} 0"#,
         r#"freehold_route_error{route="app.home.example/a\"b"} 1"#,
         r#"freehold_delegation_right{zone="home.example"} 1"#,
         r#"freehold_certificate_warning{certificate="app.home.example"} 0"#,
@@ -213,8 +215,12 @@ impl Bench {
         let addresses = server.addresses().iter().map(ToString::to_string).collect();
         let (dns, ready) = (server.meter().clone(), std::sync::Arc::new(ready));
         let acme = crate::acme::Lookout::idle(Arc::clone(store));
-        let edge =
-            Some(crate::api::LiveEdge { meter: Default::default(), cache: Default::default(), https: Vec::new() });
+        let edge = Some(crate::api::LiveEdge {
+            meter: Default::default(),
+            cache: Default::default(),
+            https: Vec::new(),
+            board: Default::default(),
+        });
         Live { addresses, ourselves: Default::default(), dns, ready, acme, edge }
     }
 }

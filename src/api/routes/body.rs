@@ -44,12 +44,29 @@ pub struct RouteApp {
     /// Whether it gets no more requests: those under way are finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drained: bool,
+    /// Its share of the requests, compared with the other apps of the route.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: u16,
+    /// Whether it is asked only while all others are down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backup: bool,
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_one(weight: &u16) -> bool {
+    *weight == 1
 }
 
 /// An app behind a route: where it listens, or an object with more about it.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RouteApp)]
-#[serde(untagged, expecting = "expected the address of an app, or an object with \"url\" and \"drained\"")]
+#[serde(
+    untagged,
+    expecting = "expected the address of an app, or an object with \"url\", \"drained\", \"weight\", \"backup\""
+)]
 pub(in crate::api) enum GivenApp {
     /// An object, as it is always told.
     App(WholeApp),
@@ -69,13 +86,21 @@ pub(in crate::api) struct WholeApp {
     #[serde(default)]
     #[schema(default = false, examples(false))]
     drained: bool,
+    /// Its share of the requests, compared with the other apps of the route.
+    #[serde(default = "one")]
+    #[schema(default = 1, minimum = 1, maximum = 1000, examples(1))]
+    weight: u16,
+    /// Whether it is asked only while all others are down.
+    #[serde(default)]
+    #[schema(default = false, examples(false))]
+    backup: bool,
 }
 
 impl From<GivenApp> for RouteApp {
     fn from(given: GivenApp) -> Self {
         match given {
-            GivenApp::Address(url) => Self { url, drained: false },
-            GivenApp::App(WholeApp { url, drained }) => Self { url, drained },
+            GivenApp::Address(url) => Self { url, drained: false, weight: 1, backup: false },
+            GivenApp::App(WholeApp { url, drained, weight, backup }) => Self { url, drained, weight, backup },
         }
     }
 }
@@ -130,7 +155,10 @@ impl NewRoute {
         let mut body = Self::default();
         match target {
             Target::Apps(apps) => {
-                let app = |app: &App| RouteApp { url: app.to_string(), drained: app.drained };
+                let app = |app: &App| {
+                    let App { drained, weight, backup, .. } = *app;
+                    RouteApp { url: app.to_string(), drained, weight, backup }
+                };
                 body.apps = Some(apps.iter().map(app).collect());
             }
             Target::Redirect(Redirect { url, status, keep_path }) => {
@@ -180,7 +208,9 @@ fn read_apps(apps: &[RouteApp]) -> Result<Vec<App>, Problem> {
     let mut read = Vec::with_capacity(apps.len());
     for (at, app) in apps.iter().enumerate() {
         match App::parse(&app.url) {
-            Ok(parsed) => read.push(App { drained: app.drained, ..parsed }),
+            Ok(parsed) => {
+                read.push(App { drained: app.drained, weight: app.weight, backup: app.backup, ..parsed });
+            }
             Err(fault) => faults.push(in_field(&format!("/apps/{at}/url"), &fault)),
         }
     }

@@ -6,6 +6,7 @@
 //! Whoever may change a host's A and AAAA sets may manage its routes. For a host in none of our zones it takes a token without
 //! limits: nothing else could say whose it is.
 
+mod apps;
 mod body;
 mod conflict;
 pub(super) mod purge;
@@ -30,6 +31,7 @@ use crate::access::Object;
 use crate::route::{Fault, Host, PathPrefix, Route};
 use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapshot};
 use crate::wire::{Kind, Name};
+pub use apps::RouteAppState;
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
 pub(super) use conflict::{guard, ourselves};
 pub use purge::RoutePurge;
@@ -41,6 +43,8 @@ pub use view::{RouteChange, RouteList, RouteSummary};
 
 /// The types of the sets that a route owns.
 const ADDRESSES: [Kind; 2] = [Kind::A, Kind::AAAA];
+/// The types of all sets that a route brings to its host.
+const BROUGHT: [Kind; 4] = [Kind::A, Kind::AAAA, Kind::HTTPS, Kind::CAA];
 
 /// The `{id}` of a path: a host, or a host and a path.
 pub(in crate::api) struct RouteId {
@@ -120,7 +124,8 @@ pub(in crate::api) async fn list(allowed: Allowed, page: RoutePage) -> Result<Js
     let mut shown =
         snapshot.routes.iter_from(&page.from).filter(|route| may_see(&allowed, &snapshot, route.host()).is_ok());
     let sources = sources(&admin, &snapshot);
-    let routes = shown.by_ref().take(page.limit).map(|route| RouteSummary::of(route, &sources)).collect();
+    let shows = |route: &Arc<Route>| RouteSummary::of(route, &sources).for_eyes(allowed.may_change_everything());
+    let routes = shown.by_ref().take(page.limit).map(shows).collect();
     let next = shown.next().map(|route| view::id(route));
     Ok(Json(RouteList { revision: snapshot.revision, routes, next }))
 }
@@ -134,7 +139,8 @@ pub(in crate::api) async fn get(allowed: Allowed, id: RouteId, _: NoQuery, known
     let snapshot = admin.store.snapshot();
     may_see(&allowed, &snapshot, &id.host)?;
     let route = snapshot.routes.get(&id.key()).ok_or_else(|| no_route(&id.key()))?;
-    Ok(known.answer(&tag_of(route), Json(RouteSummary::of(route, &sources(&admin, &snapshot)))))
+    let summary = RouteSummary::of(route, &sources(&admin, &snapshot));
+    Ok(known.answer(&tag_of(route), Json(summary.for_eyes(allowed.may_change_everything()))))
 }
 
 /// Set a route
@@ -219,7 +225,9 @@ async fn make(admin: &Admin, allowed: &Allowed, change: Change, dry_run: bool, i
 
 /// What states are made of.
 fn sources<'a>(admin: &'a Admin, snapshot: &'a Snapshot) -> Sources<'a> {
-    Sources { snapshot, lookout: admin.live.as_ref().map(|live| &live.acme), now: unix_seconds() }
+    let live = admin.live.as_ref();
+    let board = live.and_then(|live| live.edge.as_ref()).map(|edge| &*edge.board);
+    Sources { snapshot, lookout: live.map(|live| &live.acme), board, now: unix_seconds() }
 }
 
 fn tag_of(route: &Route) -> String {

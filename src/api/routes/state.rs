@@ -13,6 +13,7 @@ use crate::api::certificates::next;
 use crate::api::event::moment;
 use crate::api::types::plain;
 use crate::cert::{Certificate, Origin, Story, Subject};
+use crate::edge::Board;
 use crate::limits::ALIAS_CHAIN_MAX;
 use crate::store::Snapshot;
 use crate::wire::{Kind, Name};
@@ -96,13 +97,15 @@ pub(in crate::api) struct Sources<'a> {
     pub(in crate::api) snapshot: &'a Snapshot,
     /// What the keeper knows, where one runs.
     pub(in crate::api) lookout: Option<&'a Lookout>,
+    /// What is known of apps, where an edge runs.
+    pub(in crate::api) board: Option<&'a Board>,
     pub(in crate::api) now: u64,
 }
 
 impl RouteState {
     /// Of the route of this host.
     pub(in crate::api) fn of(host: &str, sources: &Sources<'_>) -> Self {
-        let Sources { snapshot, lookout, now } = *sources;
+        let Sources { snapshot, lookout, now, .. } = *sources;
         let name = host.parse::<Name>().ok();
         let held = snapshot.certificates.for_server_name(host, now).map(|held| &**held);
         let (certificate, next_attempt) = RouteCertificate::of(host, held, sources);
@@ -164,18 +167,17 @@ fn record(address: IpAddr) -> String {
 
 impl RouteDelegation {
     fn of(zone: &Arc<Zone>, snapshot: &Snapshot, lookout: Option<&Lookout>) -> Self {
-        let found = lookout.and_then(|lookout| lookout.delegation(snapshot, &zone.apex().to_name()));
-        found.map_or_else(
-            || Self {
-                zone: plain(zone.apex()),
-                state: "unknown".to_owned(),
-                message: "it was not looked at yet".to_owned(),
-                cure: None,
-                name_servers: Vec::new(),
-                looked_at: None,
-            },
-            |found| Self::found(&found),
-        )
+        if let Some(found) = lookout.and_then(|lookout| lookout.delegation(snapshot, &zone.apex().to_name())) {
+            return Self::found(&found);
+        }
+        let name = plain(zone.apex());
+        let (state, message) = match lookout.is_some_and(|lookout| lookout.is_private(&name)) {
+            true => {
+                ("private", format!("{name} is a private name: the world delegates it to nobody, so nobody was asked"))
+            }
+            false => ("unknown", "it was not looked at yet".to_owned()),
+        };
+        Self { zone: name, state: state.to_owned(), message, cure: None, name_servers: Vec::new(), looked_at: None }
     }
 
     /// What a look has found.
@@ -200,7 +202,7 @@ impl RouteDelegation {
 impl RouteCertificate {
     /// What is known of it, and when something happens next, in seconds since 1970.
     fn of(host: &str, held: Option<&Certificate>, sources: &Sources<'_>) -> (Self, Option<u64>) {
-        let Sources { snapshot, lookout, now } = *sources;
+        let Sources { snapshot, lookout, now, .. } = *sources;
         let state = match held {
             None => "none",
             Some(held) if !held.is_valid(now) => "ended",
@@ -278,7 +280,7 @@ mod tests {
             story.push(attempt);
             (story.failures, story.retry_at) = (2, 2_000);
             snapshot.stories.insert(Arc::new(story));
-            let sources = Sources { snapshot: &snapshot, lookout: None, now: 1_000 };
+            let sources = Sources { snapshot: &snapshot, lookout: None, board: None, now: 1_000 };
             let told = RouteState::of(host, &sources).certificate;
             assert_eq!((told.failures, told.state.as_str()), (2, "none"), "{names:?} {host}");
             assert_eq!(told.next_attempt.as_deref(), Some("1970-01-01T00:33:20Z"));

@@ -159,7 +159,7 @@ pub(in crate::api) async fn test(allowed: Allowed, id: RouteId, _: NoQuery) -> R
         return Err(Problem { retry_after_seconds: Some(5), ..Problem::new(Busy, detail, "try again in a moment") });
     };
     let (host, path) = (id.host.as_str(), id.path.as_str());
-    let sources = Sources { snapshot: &snapshot, lookout: None, now: unix_seconds() };
+    let sources = Sources { snapshot: &snapshot, lookout: None, board: None, now: unix_seconds() };
     let RouteState { zone, answer, .. } = RouteState::of(host, &sources);
     let route = snapshot.routes.find(host, path).map(|found| &**found.route);
     let trial = Trial { admin: &admin, snapshot: &snapshot, host, path, route, answer, is_ours: zone.is_some() };
@@ -348,7 +348,7 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listener.port())
 }

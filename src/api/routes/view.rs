@@ -1,11 +1,14 @@
 //! What the API says of a route: where it leads, which zone holds its records, how its certificate stands; and what a change did.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::apps::{self, RouteAppState};
 use super::body::NewRoute;
 use super::state::{RouteAnswer, RouteCertificate, RouteDelegation, RouteState, Sources};
-use super::{ADDRESSES, change};
+use super::{BROUGHT, change};
 use crate::api::ZoneFault;
 use crate::api::types::ZoneChange;
 use crate::route::Route;
@@ -49,6 +52,9 @@ pub struct RouteSummary {
     pub delegation: Option<RouteDelegation>,
     /// The certificate that its host is served with.
     pub certificate: RouteCertificate,
+    /// How each of its apps is, in the order of the route; left out while no edge runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<RouteAppState>,
 }
 
 /// What a change of a route did, or would do.
@@ -76,10 +82,30 @@ pub struct RouteChange {
 }
 
 impl RouteSummary {
-    pub(super) fn of(route: &Route, sources: &Sources<'_>) -> Self {
+    pub(super) fn of(route: &Arc<Route>, sources: &Sources<'_>) -> Self {
         let RouteState { zone, answer, delegation, certificate, .. } = RouteState::of(route.host().as_str(), sources);
         let (id, host, path) = (id(route), route.host().as_str().to_owned(), path(route));
-        Self { id, host, path, target: NewRoute::of(route), zone, answer, delegation, certificate }
+        Self {
+            id,
+            host,
+            path,
+            target: NewRoute::of(route),
+            zone,
+            answer,
+            delegation,
+            certificate,
+            apps: apps::states(route, sources),
+        }
+    }
+}
+
+impl RouteSummary {
+    /// The same without secrets, unless they may be seen.
+    pub(super) fn for_eyes(mut self, trusted: bool) -> Self {
+        if !trusted {
+            self.target.options.hide_secrets();
+        }
+        self
     }
 }
 
@@ -97,7 +123,7 @@ impl RouteChange {
     pub(super) fn of(done: &Done, dry_run: bool, route: &Route, after: Option<&Route>, partial: bool) -> Self {
         let name = route.host().as_str().parse::<Name>().ok();
         let sets: Vec<_> =
-            name.iter().flat_map(|name| ADDRESSES.into_iter().map(move |kind| (name.clone(), kind))).collect();
+            name.iter().flat_map(|name| BROUGHT.into_iter().map(move |kind| (name.clone(), kind))).collect();
         let mut zones = change::reports(done, dry_run, &sets);
         if partial {
             zones.iter_mut().for_each(|zone| zone.warnings.clear());

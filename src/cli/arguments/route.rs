@@ -43,6 +43,7 @@ Exit code 1: something is wrong.")]
 Examples:
   freehold route add app.example.org http://127.0.0.1:3000
   freehold route add app.example.org/api http://127.0.0.1:4000 http://127.0.0.1:4001     two apps that are alike
+  freehold route add app.example.org http://10.0.0.5:3000,weight=3 http://10.0.0.6:3000 http://10.0.0.7:3000,backup
   freehold route add '*.apps.example.org' unix:/run/apps.sock
   freehold route add www.example.org /srv/www                                            a folder of files
   freehold route add old.example.org redirect:https://app.example.org/
@@ -94,6 +95,18 @@ Tags are the words of the Surrogate-Key or Cache-Tag that the app sent with an a
         /// A word of Surrogate-Key or Cache-Tag
         #[arg(long, value_name = "TAG")]
         tag: Option<String>,
+    },
+    /// Make the hash of a password for `basic_auth`; it is asked for, or read from standard input
+    #[command(after_help = "\
+Examples:
+  freehold route password anna
+  freehold route set app.example.org --option basic_auth.users.anna=\"$(freehold route password anna)\"
+
+Nothing is changed by it, and no server is asked. A hash that `htpasswd -nB` makes is taken as well.")]
+    Password {
+        /// The user, for the question
+        #[arg(value_name = "USER")]
+        user: String,
     },
     /// Delete a route; with the last one of a host its records go too
     #[command(after_help = "\

@@ -1,6 +1,7 @@
 //! `freehold route`: routes listed, shown, tested, added, set, drained, deleted.
 
 mod option;
+mod password;
 mod state;
 
 use std::io::{self, Write};
@@ -17,6 +18,8 @@ use crate::cli::json;
 use crate::cli::stop::{Exit, Stop};
 use crate::cli::terminal::table;
 use crate::route::{self, Target};
+
+pub(super) use password::password;
 
 const ROUTES: &str = "/v1/routes";
 /// The status of what is not there.
@@ -40,6 +43,7 @@ pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> 
             drain(place, route, &deed, options).await
         }
         Route::Purge { route, path, tag } => purge(place, route, (path.as_deref(), tag.as_deref()), options).await,
+        Route::Password { user } => password(user),
         Route::Delete { route, dry_run } => {
             let door = Door::open(place, false).await?;
             finish(door, question(Method::DELETE, &path(route), query(*dry_run))?, options).await
@@ -126,7 +130,11 @@ fn row(route: &RouteSummary) -> Vec<String> {
 
 /// A target as it is typed.
 fn target(target: &api::NewRoute) -> String {
-    let app = |app: &RouteApp| format!("{}{}", app.url, if app.drained { " (drained)" } else { "" });
+    let app = |app: &RouteApp| {
+        let weight = if app.weight == 1 { String::new() } else { format!(",weight={}", app.weight) };
+        let (backup, drained) = (if app.backup { ",backup" } else { "" }, if app.drained { " (drained)" } else { "" });
+        format!("{}{weight}{backup}{drained}", app.url)
+    };
     let apps = target.apps.iter().flatten().map(app);
     let redirect = target.redirect.iter().map(|redirect| format!("redirect:{}", redirect.url));
     let folder = target.folder.iter().map(|folder| format!("folder:{}", folder.path));

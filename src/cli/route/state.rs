@@ -28,7 +28,8 @@ pub(super) async fn show(place: &Place, path: &str, options: &Options) -> Result
 /// Whether somebody should look at it.
 pub(super) fn is_unwell(route: &RouteSummary) -> bool {
     let misled = route.delegation.as_ref().is_some_and(|found| found.state == "wrong");
-    misled || route.certificate.last_error.is_some() || matches!(route.certificate.state.as_str(), "ended")
+    let down = route.apps.iter().any(|app| matches!(app.state.as_str(), "down" | "ejected" | "lost"));
+    misled || down || route.certificate.last_error.is_some() || matches!(route.certificate.state.as_str(), "ended")
 }
 
 fn page(route: &RouteSummary) -> String {
@@ -40,6 +41,11 @@ fn page(route: &RouteSummary) -> String {
     };
     let certificate = &route.certificate;
     say("leads to", target(&route.target));
+    for app in route.apps.iter().filter(|app| app.state != "unknown") {
+        let since = app.since.as_deref().map(|at| format!(" since {} UTC", time(at))).unwrap_or_default();
+        let reason = app.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        say("app", format!("{} {}{since}{reason}", app.url, app.state));
+    }
     say("zone", route.zone.clone().unwrap_or_default());
     let answer = match (route.answer.state.as_str(), route.answer.records.is_empty()) {
         ("elsewhere", _) => "others answer for this name".to_owned(),
@@ -118,10 +124,12 @@ fn rows(steps: &[RouteTestStep]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{CertificateError, NewRoute, RouteAnswer, RouteApp, RouteCertificate, RouteDelegation};
+    use crate::api::{
+        CertificateError, NewRoute, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteDelegation,
+    };
 
     fn summary() -> RouteSummary {
-        let app = RouteApp { url: "http://127.0.0.1:3000".into(), drained: false };
+        let app = RouteApp { url: "http://127.0.0.1:3000".into(), drained: false, weight: 1, backup: false };
         RouteSummary {
             id: "app.example.org/".into(),
             host: "app.example.org".into(),
@@ -146,6 +154,13 @@ mod tests {
                 failures: 2,
                 last_error: Some(CertificateError { message: "the CA says: no".into(), cure: "ask another".into() }),
             },
+            apps: vec![RouteAppState {
+                url: "http://127.0.0.1:3000".into(),
+                state: "down".into(),
+                since: Some("2026-11-21T15:00:00Z".into()),
+                reason: Some("/health answers 503".into()),
+                ejections: 0,
+            }],
         }
     }
 
@@ -154,6 +169,7 @@ mod tests {
         let expected = "\
 app.example.org/
   leads to     http://127.0.0.1:3000
+  app          http://127.0.0.1:3000 down since 2026-11-21 15:00:00 UTC: /health answers 503
   zone         example.org
   name         A 192.0.2.80
   delegation   wrong: org delegates example.org to ns.other.test (looked at 2026-11-21 15:00:00 UTC)

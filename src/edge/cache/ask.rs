@@ -16,10 +16,20 @@ use super::shelf::About;
 use crate::edge::answer::Upload;
 use crate::route::{Cache as Wanted, Route, Target};
 
-/// Fields by which a request says that it is another than it looks.
-const DISGUISES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Fields by which a request says that it is another than it looks. The last five only trusted proxies can send.
+const DISGUISES: [&str; 8] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-http-host-override",
+    "x-host",
+];
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// A request, as the cache sees it.
 pub(super) struct Ask {
@@ -47,7 +57,7 @@ impl Ask {
             key: key(headers, path, route),
             may_use: plain && (method == Method::GET || method == Method::HEAD),
             may_keep: plain && method == Method::GET && !headers.contains_key(RANGE) && !wish.has("no-store"),
-            personal: is_personal(headers, wanted),
+            personal: route.options().asks_who() || is_personal(headers, wanted),
             only_if_cached: wish.has("only-if-cached"),
         }
     }
@@ -73,7 +83,7 @@ fn key(headers: &HeaderMap, path: &str, route: &Route) -> Vec<u8> {
             let _ = write!(key, " {app}"); // into memory, which takes it
         }
     }
-    for name in [X_FORWARDED_PROTO, HOST, X_FORWARDED_HOST] {
+    for name in [X_FORWARDED_PROTO, HOST, X_FORWARDED_HOST, X_FORWARDED_PREFIX] {
         key.push(b'\n'); // stands in no field and no path
         headers.get(name).into_iter().for_each(|value| key.extend_from_slice(value.as_bytes()));
     }

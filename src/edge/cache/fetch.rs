@@ -17,10 +17,11 @@ use super::fill::{Filled, Filling, fill};
 use super::rules::{Verdict, freshened, judge};
 use super::shelf::{About, Cache, Lead};
 use super::stored::Stored;
-use super::to_app;
 use crate::edge::answer::{Answer, Upload};
+use crate::edge::balance::Turn;
 use crate::edge::exchange::Exchange;
 use crate::edge::failure::Failure;
+use crate::edge::forward;
 use crate::route::{Cache as Wanted, Route};
 
 /// What a client is given.
@@ -49,11 +50,11 @@ pub(super) struct Fetch {
 
 impl Fetch {
     /// Asks the app, gives the answer to whoever wants it, and keeps it if that may be.
-    pub(super) async fn run(self, asked: Request<()>, mut give: Sender<Given>) {
+    pub(super) async fn run(self, asked: Request<()>, turn: Turn, mut give: Sender<Given>) {
         let (asked, ()) = asked.into_parts();
         let request = self.request(&asked.headers, &asked);
         let answer = {
-            let mut answer = Box::pin(to_app(request, &self.route, &self.exchange));
+            let mut answer = Box::pin(forward::forward(request, turn, &self.exchange));
             tokio::select! {
                 biased;
                 answer = &mut answer => Some(answer),
@@ -112,7 +113,7 @@ impl Fetch {
             return drop(give.send(Given::Page(Arc::clone(stale), status.as_u16())));
         }
         let (mut head, ()) = response.into_parts();
-        let verdict = judge(asked, &head, &self.wanted, now);
+        let verdict = judge(asked, &head, &self.wanted, self.route.options().asks_who(), now);
         let size_max = (self.wanted.size_max as usize).min(self.cache().answer_max());
         let length = head.headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse::<usize>().ok());
         let verdict = verdict.filter(|_| self.ask.may_keep && length.unwrap_or(0) <= size_max);
@@ -151,7 +152,7 @@ impl Fetch {
         date(&mut headers, now);
         let mut head = Response::new(()).into_parts().0;
         (head.status, head.headers) = (stale.status, headers);
-        let verdict = judge(asked, &head, &self.wanted, now);
+        let verdict = judge(asked, &head, &self.wanted, self.route.options().asks_who(), now);
         let Some(verdict) = verdict else {
             self.lead.forget();
             let once = Verdict { fresh: Default::default(), ..stale.verdict.clone() };

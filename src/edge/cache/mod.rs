@@ -27,10 +27,11 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Upload};
+use super::balance::Turn;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::forward;
-use crate::route::{Cache as Wanted, Route, Target};
+use crate::route::{Cache as Wanted, Route};
 use ask::{Ask, selected};
 use fetch::{Fetch, Given};
 pub(super) use fill::Filling;
@@ -57,19 +58,19 @@ enum Found {
 /// Answers a request from the cache, or by way of it.
 pub(super) async fn answer(
     mut request: Request<Upload>,
-    route: &Arc<Route>,
-    wanted: &Wanted,
+    (route, wanted): (&Arc<Route>, &Wanted),
+    turn: Turn,
     exchange: &Rc<Exchange>,
 ) -> Result<Response<()>, Failure> {
     let ask = Ask::of(&request, route, wanted);
     if !ask.may_use {
-        return pass_and_invalidate(request, route, &ask, exchange).await;
+        return pass_and_invalidate(request, (route, &ask), turn, exchange).await;
     }
     if route.options().compress.is_some() {
         request.headers_mut().remove(ACCEPT_ENCODING); // one form for all, which is compressed on the way out
     }
     let desk = Desk { route, wanted, exchange };
-    desk.serve(request, ask).await
+    desk.serve(request, ask, turn).await
 }
 
 /// Where a request is served.
@@ -80,7 +81,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    async fn serve(&self, request: Request<Upload>, ask: Ask) -> Result<Response<()>, Failure> {
+    async fn serve(&self, request: Request<Upload>, ask: Ask, turn: Turn) -> Result<Response<()>, Failure> {
         let (cache, stats) = (&self.exchange.client.worker.shared.cache, self.exchange.client.worker.stats());
         let mut waited = false;
         loop {
@@ -88,7 +89,7 @@ impl Desk<'_> {
             let (found, branch) = find(cache, &ask, request.headers(), now);
             let stale = match found {
                 Found::Page(page, _) if ask.personal && !page.verdict.open => {
-                    return self.pass(request, "fwd=request").await;
+                    return self.pass(request, turn, "fwd=request").await;
                 }
                 Found::Page(page, Use::Fresh) => {
                     if waited { &stats.cache_coalesced } else { &stats.cache_hits }.add(1);
@@ -100,22 +101,22 @@ impl Desk<'_> {
                     stats.cache_stale.add(1);
                     let how = format!("hit; ttl={}", page.seconds_left(now));
                     let response = self.show(&page, &request, &how, now);
-                    self.refresh(&request, ask, branch, page);
+                    self.refresh(&request, ask, (branch, page), turn);
                     return Ok(response);
                 }
                 Found::Page(page, Use::IfError | Use::Stale) => Some(page),
-                Found::Pass => return self.pass(request, "fwd=miss").await,
+                Found::Pass => return self.pass(request, turn, "fwd=miss").await,
                 Found::Nothing => None,
             };
             if ask.only_if_cached {
                 return Err(Failure::NotCached);
             }
             if !ask.may_keep || (waited && ask.personal) {
-                return self.pass(request, if stale.is_some() { "fwd=stale" } else { "fwd=miss" }).await;
+                return self.pass(request, turn, if stale.is_some() { "fwd=stale" } else { "fwd=miss" }).await;
             }
             match cache.board(branch.as_deref().unwrap_or(&ask.key), &ask.key, || Ask::about(&request, self.route)) {
-                Boarding::Lead(lead) => return self.fetch(request, ask, lead, stale).await,
-                Boarding::Wait(_) if waited || ask.personal => return self.pass(request, "fwd=miss").await,
+                Boarding::Lead(lead) => return self.fetch(request, ask, (lead, stale), turn).await,
+                Boarding::Wait(_) if waited || ask.personal => return self.pass(request, turn, "fwd=miss").await,
                 Boarding::Wait(mut landing) => {
                     waited = true;
                     let over = landing.wait_for(|landing| !matches!(landing, Landing::Flying));
@@ -151,9 +152,9 @@ impl Desk<'_> {
     }
 
     /// To the app and back; nothing is kept.
-    async fn pass(&self, request: Request<Upload>, how: &str) -> Result<Response<()>, Failure> {
+    async fn pass(&self, request: Request<Upload>, turn: Turn, how: &str) -> Result<Response<()>, Failure> {
         self.exchange.client.worker.stats().cache_passed.add(1);
-        let mut response = to_app(request, self.route, self.exchange).await?;
+        let mut response = forward::forward(request, turn, self.exchange).await?;
         tell(response.headers_mut(), how);
         Ok(response)
     }
@@ -163,17 +164,17 @@ impl Desk<'_> {
         &self,
         request: Request<Upload>,
         ask: Ask,
-        lead: shelf::Lead,
-        stale: Option<Arc<Stored>>,
+        (lead, stale): (shelf::Lead, Option<Arc<Stored>>),
+        turn: Turn,
     ) -> Result<Response<()>, Failure> {
         let stats = self.exchange.client.worker.stats();
-        let background = Exchange::aside(&self.exchange.client);
+        let background = Exchange::aside(self.exchange);
         let why = if stale.is_some() { "fwd=stale" } else { "fwd=uri-miss" };
         let fetch = self.begin(&request, ask, lead, stale, &background);
         let (give, given) = oneshot::channel();
-        spawn_local(fetch.run(bare(&request), give));
+        spawn_local(fetch.run(bare(&request), turn, give));
         let given = given.await.map_err(|_| Failure::Panic)?;
-        self.exchange.is_for_the_same(&background);
+        self.exchange.takes_over_app_of(&background);
         let now = Instant::now();
         let (mut response, answer, how) = match given {
             Given::Page(page, status) => {
@@ -199,7 +200,13 @@ impl Desk<'_> {
     }
 
     /// Has something that is not fresh any more fetched again, while nobody waits for it.
-    fn refresh(&self, request: &Request<Upload>, ask: Ask, branch: Option<shelf::Key>, page: Arc<Stored>) {
+    fn refresh(
+        &self,
+        request: &Request<Upload>,
+        ask: Ask,
+        (branch, page): (Option<shelf::Key>, Arc<Stored>),
+        turn: Turn,
+    ) {
         let worker = &self.exchange.client.worker;
         let cache = &worker.shared.cache;
         if !ask.may_keep || worker.refreshing.get() >= REFRESHES_MAX {
@@ -208,13 +215,13 @@ impl Desk<'_> {
         if let Boarding::Lead(lead) =
             cache.board(branch.as_deref().unwrap_or(&ask.key), &ask.key, || Ask::about(request, self.route))
         {
-            let background = Exchange::aside(&self.exchange.client);
+            let background = Exchange::aside(self.exchange);
             let fetch = self.begin(request, ask, lead, Some(page), &background);
             let (asked, worker) = (bare(request), Rc::clone(worker));
             worker.refreshing.set(worker.refreshing.get() + 1);
             spawn_local(async move {
                 let (give, given) = oneshot::channel();
-                let (drained, ()) = tokio::join!(async { given.await.ok() }, fetch.run(asked, give));
+                let (drained, ()) = tokio::join!(async { given.await.ok() }, fetch.run(asked, turn, give));
                 drop(drained);
                 worker.refreshing.set(worker.refreshing.get() - 1);
             });
@@ -232,12 +239,6 @@ impl Desk<'_> {
         let (route, wanted, about) = (Arc::clone(self.route), self.wanted.clone(), Ask::about(request, self.route));
         Fetch { ask, about, lead, stale, route, wanted, exchange: Rc::clone(background) }
     }
-}
-
-/// Asks the apps of a route.
-async fn to_app(request: Request<Upload>, route: &Route, exchange: &Rc<Exchange>) -> Result<Response<()>, Failure> {
-    let Target::Apps(apps) = route.target() else { return Err(Failure::Drained) };
-    forward::forward(request, apps, exchange).await
 }
 
 /// What the shelf has for a request, and by which key, if that is not the one of its address.
@@ -264,8 +265,8 @@ fn find(cache: &Cache, ask: &Ask, headers: &HeaderMap, now: Instant) -> (Found, 
 /// (RFC 9111, section 4.4).
 async fn pass_and_invalidate(
     request: Request<Upload>,
-    route: &Route,
-    ask: &Ask,
+    (route, ask): (&Route, &Ask),
+    turn: Turn,
     exchange: &Rc<Exchange>,
 ) -> Result<Response<()>, Failure> {
     let worker = &exchange.client.worker;
@@ -273,7 +274,7 @@ async fn pass_and_invalidate(
     let changes = !request.method().is_safe();
     let asked = changes.then(|| request.headers().clone());
     let how = if changes { "fwd=method" } else { "fwd=bypass" };
-    let mut response = to_app(request, route, exchange).await?;
+    let mut response = forward::forward(request, turn, exchange).await?;
     let done = response.status().is_success() || response.status().is_redirection();
     if let Some(asked) = asked.filter(|_| done) {
         worker.shared.cache.remove(&ask.key);

@@ -13,10 +13,11 @@ use super::answer::{self, Head, Read, Terms};
 use super::relay::give;
 use super::request::Request;
 use super::{Peer, REQUEST_SIZE_MAX};
+use crate::edge::balance::Turn;
 use crate::edge::client::{Client, Order};
 use crate::edge::exchange::Exchange;
 use crate::edge::failure::Failure;
-use crate::edge::upstream::{Bare, Stream};
+use crate::edge::upstream::{Bare, Pool, Stream};
 
 /// How often a request of which nothing was sent goes out.
 const TRIES_MAX: u32 = 3;
@@ -48,6 +49,8 @@ pub(super) enum Miss {
 enum Fault {
     /// It is closed, and the request may go out on another one.
     Unanswered,
+    /// It is closed, although it was new; but the request may go out twice.
+    Died,
     /// It is closed, and the app may have acted on the request.
     Closed,
     /// What came is no HTTP.
@@ -56,30 +59,74 @@ enum Fault {
     Gone,
 }
 
-/// Asks the apps of the route, one after the other as long as none has the request.
+/// Asks the apps of the route, one after the other as long as none has the request; if none takes it, it is held for a while.
 pub(super) async fn ask(request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Exchange>) -> Result<Asked, Miss> {
+    let client = &exchange.client;
+    let mut turn = client.worker.turn(&request.route, request.key);
     let mut outcome = Failure::Drained;
-    for pool in exchange.client.worker.apps.in_turn(request.apps()) {
-        exchange.is_for(&pool);
-        let (mut fresh, mut attempt) = (false, 1);
-        loop {
-            let opening = unless_gone(pool.bare(fresh, !request.harmless), peer, &exchange.client).await;
-            let app = match opening.ok_or(Miss::Gone)? {
-                Ok(app) => app,
-                Err(failure) => {
-                    outcome = failure;
-                    break; // the next app may take it
-                }
-            };
-            match ask_once(app, request, peer, exchange).await {
-                Ok(asked) => return Ok(asked),
-                Err(fault) => fault.forgive(attempt, exchange)?,
+    loop {
+        let Some(place) = turn.next(client.worker.groups.random()) else {
+            match unless_gone(turn.hold(&outcome), peer, client).await {
+                None => return Err(Miss::Gone),
+                Some(true) => continue,
+                Some(false) => return Err(Miss::Failed(outcome)),
             }
-            exchange.client.worker.stats().retried.add(1);
-            (fresh, attempt) = (true, attempt + 1);
-        }
+        };
+        let pool = Rc::clone(place.pool());
+        exchange.is_for(place);
+        outcome = match ask_one(&pool, request, &mut turn, peer, exchange).await {
+            Ok(asked) => {
+                turn.answered(asked.head.status);
+                return Ok(asked);
+            }
+            Err(Refused::ByApp(failure)) => failure,
+            Err(Refused::For(miss)) => {
+                if let Miss::Failed(failure) = &miss {
+                    turn.failed(failure);
+                }
+                return Err(miss);
+            }
+        };
+        turn.failed(&outcome);
     }
-    Err(Miss::Failed(outcome))
+}
+
+/// Why one app brought no answer.
+enum Refused {
+    /// Another one may take the request.
+    ByApp(Failure),
+    /// There will be none.
+    For(Miss),
+}
+
+async fn ask_one(
+    pool: &Rc<Pool>,
+    request: &Request,
+    turn: &mut Turn,
+    peer: &mut Peer<'_>,
+    exchange: &Rc<Exchange>,
+) -> Result<Asked, Refused> {
+    let (mut fresh, mut attempt) = (false, 1);
+    loop {
+        let opening = unless_gone(pool.bare(fresh, !request.harmless), peer, &exchange.client).await;
+        let app = opening.ok_or(Refused::For(Miss::Gone))?.map_err(Refused::ByApp)?;
+        let used_again = app.is_reused() && !request.harmless;
+        match ask_once(app, request, peer, exchange).await {
+            Ok(asked) => return Ok(asked),
+            Err(Fault::Died) if exchange.late().is_none() && turn.may_repeat() => {
+                exchange.client.worker.stats().retried.add(1);
+                return Err(Refused::ByApp(Failure::AppClosed));
+            }
+            Err(fault) => {
+                if used_again && matches!(fault, Fault::Closed) && exchange.late().is_none() {
+                    pool.hung_up();
+                }
+                fault.forgive(attempt, exchange).map_err(Refused::For)?;
+            }
+        }
+        exchange.client.worker.stats().retried.add(1);
+        (fresh, attempt) = (true, attempt + 1);
+    }
 }
 
 impl Fault {
@@ -92,7 +139,7 @@ impl Fault {
             Self::Gone => Err(Miss::Gone),
             Self::Garbled => Err(Miss::Failed(Failure::AppGarbled)),
             Self::Unanswered if attempt < TRIES_MAX => Ok(()),
-            Self::Unanswered | Self::Closed => Err(Miss::Failed(Failure::AppClosed)),
+            Self::Unanswered | Self::Died | Self::Closed => Err(Miss::Failed(Failure::AppClosed)),
         }
     }
 }
@@ -122,8 +169,10 @@ async fn ask_once(
         let receiving = exchange.in_time(receive(&mut app.stream, &mut octets, READ_SIZE));
         match unless_gone(receiving, peer, client).await.ok_or(Fault::Gone)? {
             Err(_) => return Err(Fault::Closed),
-            // An app may close a connection that nobody uses. One that it has just taken, it should not.
-            Ok(0) if octets.is_empty() && reused && request.harmless => return Err(Fault::Unanswered),
+            // An app may close a connection that nobody uses. One that it has just taken, it should not, unless it dies.
+            Ok(0) if octets.is_empty() && request.harmless => {
+                return Err(if reused { Fault::Unanswered } else { Fault::Died });
+            }
             Ok(0) if octets.is_empty() => return Err(Fault::Closed),
             Ok(0) => return Err(Fault::Garbled),
             Ok(_) => (),

@@ -70,7 +70,10 @@ enum Next {
 pub(super) async fn serve(guarded: &mut Guarded, client: &Rc<Client>) -> Left {
     loop {
         client.parked();
-        let Some(octets) = fetch(guarded, client).await else { return Left::Cut };
+        let octets = match fetch(guarded, client).await {
+            Ok(octets) => octets,
+            Err(left) => return left,
+        };
         // In a box of its own, so that a connection that waits holds none of it.
         if let Some(left) = Box::pin(serve_all(octets, guarded, client)).await {
             return left;
@@ -79,14 +82,16 @@ pub(super) async fn serve(guarded: &mut Guarded, client: &Rc<Client>) -> Left {
 }
 
 /// Waits for what comes next. Until then there is no buffer for it.
-async fn fetch(guarded: &mut Guarded, client: &Client) -> Option<BytesMut> {
+async fn fetch(guarded: &mut Guarded, client: &Client) -> Result<BytesMut, Left> {
     poll_fn(|context| {
-        if let Some(Order::End | Order::Leave) = client.poll_order(context) {
-            return Poll::Ready(None);
+        match client.poll_order(context) {
+            Some(Order::End) => return Poll::Ready(Err(Left::Cut)),
+            Some(Order::Leave) => return Poll::Ready(Err(Left::Over)),
+            Some(Order::Park) | None => (),
         }
         let mut octets = BytesMut::with_capacity(REQUEST_SIZE_MAX);
         let polled = pin!(guarded.bare().read_buf(&mut octets)).poll(context);
-        polled.map(|read| read.is_ok_and(|count| count > 0).then_some(octets))
+        polled.map(|read| if read.is_ok_and(|count| count > 0) { Ok(octets) } else { Err(Left::Cut) })
     })
     .await
 }

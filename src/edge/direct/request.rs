@@ -15,13 +15,14 @@ use memchr::memmem;
 
 use super::REQUEST_SIZE_MAX;
 use crate::edge::admit::read_name;
+use crate::edge::balance::{Key, cookie_key, header_key};
 use crate::edge::client::Client;
 use crate::edge::headers::is_unwanted;
 use crate::edge::log::Record;
 use crate::edge::pages::Form;
 use crate::edge::proxy::CHALLENGES;
 use crate::edge::strict::Gate;
-use crate::route::{App, Protocol, Route, Target, is_plain};
+use crate::route::{Balance, By, Protocol, Route, Target, is_plain};
 
 /// Fields of a request that goes this way.
 const FIELDS_MAX: usize = 64;
@@ -36,6 +37,8 @@ pub(super) struct Request {
     pub(super) outgoing: Vec<u8>,
     /// Along which route it goes.
     pub(super) route: Arc<Route>,
+    /// What it is recognized by, where the route goes by that.
+    pub(super) key: Key,
     /// The host with its port, as the client wrote it.
     pub(super) host: HeaderValue,
     /// Whether it asks for the head of the answer only.
@@ -75,6 +78,7 @@ impl Request {
         Some(Self {
             size,
             outgoing,
+            key: key_of(&route.options().balance, parsed.headers, client),
             route,
             host: HeaderValue::from_str(fields.host).ok()?,
             head_only: line.method == "HEAD",
@@ -85,20 +89,23 @@ impl Request {
         })
     }
 
-    /// The apps it may go to.
-    pub(super) fn apps(&self) -> &[App] {
-        match self.route.target() {
-            Target::Apps(apps) => apps,
-            Target::Redirect(_) | Target::Folder(_) => &[],
-        }
-    }
-
     /// What is noted down about it.
     pub(super) fn record(&self, client: &Client) -> Record {
         self.noted.as_ref().map_or_else(Record::default, |(method, uri, headers)| {
             let head = (method, uri, Version::HTTP_11, headers);
             Record::of(&client.worker.shared.log, head, &self.host, client.address().ip())
         })
+    }
+}
+
+/// What a request is recognized by. A cookie of the edge's own is not set on this way (see [`crate::route::Options::is_plain`]).
+fn key_of(balance: &Balance, fields: &[httparse::Header<'_>], client: &Client) -> Key {
+    let field = |name: &str| fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value);
+    match balance.by {
+        By::RoundRobin | By::LeastConnections | By::TwoChoices => Key::NONE,
+        By::Client => Key::of_address(client.address().ip()),
+        By::Header => field(&balance.name).map_or(Key::NONE, header_key),
+        By::Cookie => field("cookie").map_or(Key::NONE, |field| cookie_key(field, &balance.name)),
     }
 }
 

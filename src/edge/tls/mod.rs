@@ -10,6 +10,7 @@
 //! what can be replayed is no request.
 
 mod client;
+mod shown;
 mod tickets;
 pub(super) mod visitor;
 
@@ -30,6 +31,8 @@ use tokio_rustls::LazyConfigAcceptor;
 use crate::store::Snapshot;
 
 pub(super) use client::{AppStream, AppTls, speaks_http2};
+pub(super) use shown::Shown;
+use shown::{Asking, AskingHosts};
 pub use tickets::TicketKeys;
 use tickets::Tickets;
 
@@ -60,6 +63,8 @@ pub(super) struct Secure {
     pub(super) version: &'static str,
     /// Whether an earlier session was resumed.
     pub(super) resumed: bool,
+    /// What the client showed, where it was asked for a certificate.
+    pub(super) shown: Option<Box<Shown>>,
 }
 
 /// How a handshake ended.
@@ -107,6 +112,7 @@ pub(super) struct Tls {
     config: Arc<ServerConfig>,
     challenge_config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
+    asking: AskingHosts,
     tickets: Arc<Tickets>,
 }
 
@@ -133,7 +139,8 @@ impl Tls {
         let mut challenge = config(Arc::new(Challenges(challenges)))?;
         challenge.alpn_protocols = vec![CHALLENGE_PROTOCOL.into()];
         challenge.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(usual), challenge_config: Arc::new(challenge), certificates, tickets })
+        let asking = AskingHosts::default();
+        Ok(Self { config: Arc::new(usual), challenge_config: Arc::new(challenge), certificates, asking, tickets })
     }
 
     /// Other keys for session tickets, from now on.
@@ -163,7 +170,12 @@ impl Tls {
             turn_away(start.io).await;
             return Outcome::NameUnknown;
         };
-        let stream = match start.into_stream(Arc::clone(&self.config)).await {
+        let asking = match self.certificates.asking(&server_name, &self.asking, &self.config) {
+            Ok(asking) => asking,
+            Err(fault) => return Outcome::Failed(io::Error::other(fault).into()),
+        };
+        let config = asking.as_ref().map_or(&self.config, |asking| &asking.config);
+        let stream = match start.into_stream(Arc::clone(config)).await {
             Ok(stream) => stream,
             Err(fault) => return Outcome::Failed(fault.into()),
         };
@@ -176,6 +188,7 @@ impl Tls {
                 _ => "TLSv1.3", // the other one that rustls speaks
             },
             resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            shown: asking.map(|asking| Box::new(asking.shown(session.peer_certificates().unwrap_or_default()))),
         };
         Outcome::Agreed(Box::new(stream), secure)
     }
@@ -222,6 +235,18 @@ impl Certificates {
     fn find(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.snapshots.load().certificates.for_server_name(name, now)?.certified()
+    }
+}
+
+impl Certificates {
+    /// How clients of a host are asked for a certificate, if they are.
+    fn asking(
+        &self,
+        name: &str,
+        hosts: &AskingHosts,
+        usual: &ServerConfig,
+    ) -> Result<Option<Arc<Asking>>, rustls::Error> {
+        hosts.of(self.snapshots.load().routes.of_server_name(name), usual)
     }
 }
 

@@ -109,20 +109,19 @@ impl ServerCertVerifier for Onlooker {
 }
 
 /// Why a client would not take a certificate.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the type is another package's and may grow")]
 fn words(fault: &Error) -> String {
-    match fault {
-        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "it has ended".to_owned()
-        }
-        Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
-            "it is not valid yet".to_owned()
-        }
-        Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "it is for another name".to_owned(),
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "this machine trusts nobody who vouches for it".to_owned()
-        }
-        other => other.to_string(), // the type is another package's and may grow
-    }
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    let Error::InvalidCertificate(fault) = fault else { return fault.to_string() };
+    let known = match fault {
+        Expired | ExpiredContext { .. } => Some("it has ended"),
+        NotValidYet | NotValidYetContext { .. } => Some("it is not valid yet"),
+        NotValidForName | NotValidForNameContext { .. } => Some("it is for another name"),
+        UnknownIssuer => Some("this machine trusts nobody who vouches for it"),
+        _ => None,
+    };
+    known.map_or_else(|| Error::InvalidCertificate(fault.clone()).to_string(), str::to_owned)
 }

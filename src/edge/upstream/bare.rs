@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{FRESH, Pool, Stream};
+use super::{Pool, Stream};
 use crate::edge::failure::Failure;
 use crate::edge::watch::Tick;
 
@@ -11,6 +11,7 @@ use crate::edge::watch::Tick;
 pub(in crate::edge) struct Bare {
     pub(in crate::edge) stream: Stream,
     pool: Rc<Pool>,
+    moves: u32,
     reused: bool,
 }
 
@@ -28,9 +29,9 @@ impl Bare {
 
     /// The answer has been read to its end: the connection waits for another request.
     pub(in crate::edge) fn go_home(self) {
-        let Self { stream, pool, .. } = self;
+        let Self { stream, pool, moves, .. } = self;
         let mut resting = pool.resting.borrow_mut();
-        if resting.len() < pool.settings.kept_max as usize {
+        if moves == pool.moves.get() && resting.len() < pool.settings.kept_max as usize {
             resting.push(Resting { stream, since: pool.now.get() });
         }
     }
@@ -46,17 +47,18 @@ impl Resting {
 impl Pool {
     /// A connection for one request. `fresh`: a new one. `once`: the request must not be sent twice.
     pub(in crate::edge) async fn bare(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Bare, Failure> {
+        self.used.set(self.now.get());
         if !fresh && let Some(stream) = self.rested(once).await {
-            return Ok(Bare { stream, pool: Rc::clone(self), reused: true });
+            return Ok(Bare { stream, pool: Rc::clone(self), moves: self.moves.get(), reused: true });
         }
         let stream = self.reach(true).await?;
-        Ok(Bare { stream, pool: Rc::clone(self), reused: false })
+        Ok(Bare { stream, pool: Rc::clone(self), moves: self.moves.get(), reused: false })
     }
 
     async fn rested(&self, once: bool) -> Option<Stream> {
         loop {
             let resting = self.resting.borrow_mut().pop()?;
-            if once && self.now.get() - resting.since >= FRESH {
+            if once && !self.is_safe_since(resting.since) {
                 self.resting.borrow_mut().push(resting);
                 return None;
             }
@@ -66,6 +68,7 @@ impl Pool {
             if resting.is_sound() {
                 return Some(resting.stream);
             }
+            self.observe(resting.since, false);
         }
     }
 }

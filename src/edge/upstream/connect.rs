@@ -1,12 +1,12 @@
 //! New connections to an app: its name resolved, TLS agreed on, HTTP begun.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -16,11 +16,6 @@ use crate::edge::failure::Failure;
 use crate::edge::tls::speaks_http2;
 use crate::limits::{APP_BUFFER_SIZE, APP_STREAM_WINDOW};
 use crate::route::{Address, Protocol, Server};
-
-/// Ticks for which the addresses of a name are believed: ten seconds.
-const RESOLVED_FOR: u64 = 40;
-/// Addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// An HTTP/1.1 connection that somebody else has to drive.
 pub(in crate::edge) type Undriven = (http1::SendRequest<Upload>, http1::Connection<TokioIo<Stream>, Upload>);
@@ -41,15 +36,15 @@ impl Pool {
         }
         let (sender, connection) = begin(stream).await?;
         spawn_local(connection);
-        Ok(Link::Http1 { sender, pool: Rc::clone(self), reused: false })
+        Ok(Link::Http1 { sender, pool: Rc::clone(self), moves: self.moves.get(), reused: false })
     }
 
     /// Opens a connection for one request after which HTTP may no longer be spoken on it.
-    pub(in crate::edge) async fn open_undriven(&self) -> Result<Undriven, Failure> {
+    pub(in crate::edge) async fn open_undriven(self: &Rc<Self>) -> Result<Undriven, Failure> {
         begin(self.reach(true).await?).await
     }
 
-    pub(super) async fn reach(&self, http1_only: bool) -> Result<Stream, Failure> {
+    pub(super) async fn reach(self: &Rc<Self>, http1_only: bool) -> Result<Stream, Failure> {
         let reached = timeout(self.settings.connect, self.reach_patiently(http1_only)).await;
         let reached = reached.unwrap_or(Err(Failure::AppConnectSlow));
         match &reached {
@@ -59,7 +54,7 @@ impl Pool {
         reached
     }
 
-    async fn reach_patiently(&self, http1_only: bool) -> Result<Stream, Failure> {
+    async fn reach_patiently(self: &Rc<Self>, http1_only: bool) -> Result<Stream, Failure> {
         let (server, port) = match &self.app.address {
             Address::Unix(path) => {
                 return UnixStream::connect(path).await.map(Stream::Unix).map_err(|fault| unreached(&fault));
@@ -80,7 +75,8 @@ impl Pool {
         stream.map(|stream| Stream::Tls(Box::new(stream))).map_err(|fault| Failure::AppTls(fault.to_string()))
     }
 
-    async fn connect_by_name(&self, name: &str, port: u16) -> Result<io::Result<TcpStream>, Failure> {
+    /// Tries the addresses of the name, each time another first.
+    async fn connect_by_name(self: &Rc<Self>, name: &str, port: u16) -> Result<io::Result<TcpStream>, Failure> {
         let mut outcome = Err(io::ErrorKind::NotFound.into());
         for address in self.resolve(name, port).await? {
             outcome = connect(address).await;
@@ -88,26 +84,8 @@ impl Pool {
                 return Ok(outcome);
             }
         }
-        self.addresses.take(); // perhaps it has moved
+        self.names.doubt(); // perhaps it has moved
         Ok(outcome)
-    }
-
-    async fn resolve(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        let now = self.now.get();
-        {
-            let (since, known) = &*self.addresses.borrow();
-            if !known.is_empty() && now - since < RESOLVED_FOR {
-                return Ok(known.clone());
-            }
-        }
-        let found = lookup_host((name, port)).await.map_err(|_| Failure::AppNameUnknown)?;
-        let plain = |address: SocketAddr| SocketAddr::new(IpAddr::to_canonical(&address.ip()), address.port());
-        let found: Vec<_> = found.map(plain).take(ADDRESSES_MAX).collect();
-        if found.is_empty() {
-            return Err(Failure::AppNameUnknown);
-        }
-        self.addresses.replace((now, found.clone()));
-        Ok(found)
     }
 }
 

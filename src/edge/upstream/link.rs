@@ -16,7 +16,7 @@ use crate::edge::answer::Upload;
 /// A connection for one request.
 pub(in crate::edge) enum Link {
     /// HTTP/1.1: the request has it alone.
-    Http1 { sender: http1::SendRequest<Upload>, pool: Rc<Pool>, reused: bool },
+    Http1 { sender: http1::SendRequest<Upload>, pool: Rc<Pool>, moves: u32, reused: bool },
     /// HTTP/2: shared with others.
     Http2 { sender: http2::SendRequest<Upload>, live: Live, reused: bool },
 }
@@ -24,7 +24,7 @@ pub(in crate::edge) enum Link {
 /// Where a connection goes when the answer has been read.
 pub(in crate::edge) enum Home {
     /// Back to the idle ones.
-    Pool(http1::SendRequest<Upload>, Rc<Pool>),
+    Pool(http1::SendRequest<Upload>, Rc<Pool>, u32),
     /// It never left; there is one request less on it as soon as this goes.
     Shared {
         /// Counts by being there.
@@ -76,9 +76,9 @@ impl Link {
     /// Sends the request and waits for the head of the answer.
     pub(in crate::edge) async fn send(self, request: Request<Upload>) -> Result<(Response<Incoming>, Home), Unsent> {
         let (answer, home) = match self {
-            Self::Http1 { mut sender, pool, .. } => {
+            Self::Http1 { mut sender, pool, moves, .. } => {
                 let answer = sender.try_send_request(request).await;
-                (answer, Home::Pool(sender, pool))
+                (answer, Home::Pool(sender, pool, moves))
             }
             Self::Http2 { mut sender, live, .. } => {
                 (sender.try_send_request(request).await, Home::Shared { _live: live })
@@ -97,13 +97,13 @@ impl Link {
 impl Home {
     /// Brings the connection home. If the app still reads the rest of the request, that is waited for.
     pub(in crate::edge) fn bring(self) {
-        let Self::Pool(mut sender, pool) = self else { return };
+        let Self::Pool(mut sender, pool, moves) = self else { return };
         if sender.is_ready() {
-            pool.take_home(sender);
+            pool.take_home(sender, moves);
         } else if !sender.is_closed() {
             spawn_local(async move {
                 if sender.ready().await.is_ok() {
-                    pool.take_home(sender);
+                    pool.take_home(sender, moves);
                 }
             });
         }

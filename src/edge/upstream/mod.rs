@@ -2,18 +2,23 @@
 //!
 //! An idle HTTP/1.1 connection is used again, the one used last first, so that the others can go. An app may close it in the
 //! very moment in which we use it; then the request goes out again on a new connection, if that is safe: nothing of it was
-//! sent, or it changes nothing and has no body. A request for which it would not be safe only gets a connection that
-//! was used within the last second and is still open after the thread has looked at what the network brought; in a second
-//! no app's own timeout strikes. HTTP/2 is spoken on few connections with many requests each.
+//! sent, or it changes nothing and has no body.
+//!
+//! A request for which it would not be safe gets an idle connection only of an app that has shown that it keeps them
+//! ([`Habit`]), and only one that was used within the last second and is still open after the thread has looked at what the
+//! network brought. Every other time it gets a new one: so no app's timeout, and no app that hangs up as it likes, costs a
+//! client an answer. Rejected: to conclude from what TCP has acknowledged that an app never saw a request (octets may have
+//! been read before they are acknowledged), and a new connection for each POST (it would run out of ports under load).
+//! HTTP/2 is spoken on few connections with many requests each.
 
 mod bare;
 mod connect;
 mod link;
+mod names;
 mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use hyper::client::conn::{http1, http2};
@@ -29,10 +34,13 @@ use crate::route::{Address, App, Protocol};
 pub(super) use bare::Bare;
 use bare::Resting;
 pub(super) use link::{Home, Link, LocalTasks, Unsent};
+use names::Names;
 pub(super) use stream::Stream;
 
 /// Ticks since its last use within which a connection is good enough for a request that must not be sent twice.
 const FRESH: Tick = 4;
+/// Ticks for which an app that closed a connection right after its use is not trusted to keep one: ten minutes.
+const DISTRUST: Tick = 2_400;
 /// Ticks for which an app that did not take a connection is asked after the others.
 const DOWN: Tick = 8;
 /// Ticks without use after which nothing is remembered about an app.
@@ -48,7 +56,6 @@ pub(super) struct Apps {
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
     pools: RefCell<HashMap<(Protocol, Address), Rc<Pool>>>,
-    turn: Cell<usize>,
 }
 
 /// The connections of a thread to one app.
@@ -58,6 +65,7 @@ pub(super) struct Pool {
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
     idle: RefCell<Vec<Idle>>,
+    habit: Cell<Habit>,
     resting: RefCell<Vec<Resting>>,
     shared: RefCell<Vec<Shared>>,
     /// Whether an HTTP/2 connection is on its way; whoever needs one waits for it.
@@ -67,9 +75,22 @@ pub(super) struct Pool {
     missed: RefCell<Option<Failure>>,
     /// Whether the app agreed to HTTP/2 when it was asked last; at first that is hoped for.
     shares: Cell<bool>,
-    addresses: RefCell<(Tick, Vec<SocketAddr>)>,
+    names: Names,
+    /// How often an address of the app's name has gone: what was connected before that is not used again.
+    moves: Cell<u32>,
     down_until: Cell<Tick>,
     used: Cell<Tick>,
+}
+
+/// What an app does with idle connections, as far as this thread has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Not known yet.
+    Unknown,
+    /// One rested for [`FRESH`] ticks and was still open.
+    Keeps,
+    /// It closed one sooner than that; believed until then.
+    Closes(Tick),
 }
 
 struct Idle {
@@ -86,43 +107,29 @@ struct Shared {
 impl Apps {
     pub(super) fn new(settings: settings::Apps) -> Result<Self, String> {
         let tls = AppTls::new().map_err(|fault| fault.to_string())?;
-        Ok(Self {
-            settings: Rc::new(settings),
-            tls: Rc::new(tls),
-            now: Rc::default(),
-            pools: RefCell::default(),
-            turn: Cell::new(0),
-        })
+        Ok(Self { settings: Rc::new(settings), tls: Rc::new(tls), now: Rc::default(), pools: RefCell::default() })
     }
 
-    /// The apps to ask, one after the other in case one does not take the request: each time another first; those that
-    /// took no connection a moment ago last; drained ones not at all.
-    pub(super) fn in_turn(&self, apps: &[App]) -> Vec<Rc<Pool>> {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        let apps = (0..apps.len()).map(|step| &apps[(turn % apps.len() + step) % apps.len()]);
-        let mut pools: Vec<_> = apps.filter(|app| !app.drained).map(|app| self.pool(app)).collect();
-        pools.sort_by_key(|pool| pool.is_down());
-        pools
-    }
-
-    fn pool(&self, app: &App) -> Rc<Pool> {
+    /// The connections to an app.
+    pub(super) fn pool(&self, app: &App) -> Rc<Pool> {
         let key = (app.protocol, app.address.clone());
         let mut pools = self.pools.borrow_mut();
         let pool = pools.entry(key).or_insert_with(|| {
             Rc::new(Pool {
-                app: App { drained: false, ..app.clone() },
+                app: app.clone(),
                 settings: Rc::clone(&self.settings),
                 tls: Rc::clone(&self.tls),
                 now: Rc::clone(&self.now),
                 idle: RefCell::default(),
+                habit: Cell::new(Habit::Unknown),
                 resting: RefCell::default(),
                 shared: RefCell::default(),
                 opening: Cell::new(false),
                 opened: Notify::new(),
                 missed: RefCell::default(),
                 shares: Cell::new(true),
-                addresses: RefCell::default(),
+                names: Names::default(),
+                moves: Cell::new(0),
                 down_until: Cell::new(0),
                 used: Cell::new(0),
             })
@@ -136,6 +143,8 @@ impl Apps {
         self.now.set(now);
         let keep = ticks(self.settings.keep);
         self.pools.borrow_mut().retain(|_, pool| {
+            pool.idle.borrow().iter().for_each(|idle| pool.observe(idle.since, !idle.sender.is_closed()));
+            pool.resting.borrow().iter().for_each(|resting| pool.observe(resting.since, resting.is_sound()));
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < keep);
             pool.resting.borrow_mut().retain(|resting| resting.is_sound() && now - resting.since < keep);
             pool.shared.borrow_mut().retain(|shared| {
@@ -153,7 +162,8 @@ impl Pool {
         &self.app
     }
 
-    fn is_down(&self) -> bool {
+    /// Whether it took no connection a moment ago.
+    pub(super) fn is_down(&self) -> bool {
         self.now.get() < self.down_until.get()
     }
 
@@ -163,6 +173,7 @@ impl Pool {
 
     /// A connection for one request. `fresh`: a new one. `once`: the request must not be sent twice.
     pub(super) async fn link(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Link, Failure> {
+        self.used.set(self.now.get());
         let may_share = match self.app.protocol {
             Protocol::Http => false,
             Protocol::H2c => true,
@@ -192,18 +203,42 @@ impl Pool {
 
     async fn idle_link(self: &Rc<Self>, once: bool) -> Option<Link> {
         loop {
-            let Idle { sender, since } = self.idle.borrow_mut().pop()?;
-            if once && self.now.get() - since >= FRESH {
-                self.idle.borrow_mut().push(Idle { sender, since });
+            let idle = self.idle.borrow_mut().pop()?;
+            if once && !self.is_safe_since(idle.since) {
+                self.idle.borrow_mut().push(idle);
                 return None;
             }
             if once {
                 tokio::task::yield_now().await; // the thread looks at the network meanwhile
             }
-            if sender.is_ready() {
-                return Some(Link::Http1 { sender, pool: Rc::clone(self), reused: true });
+            if idle.sender.is_ready() {
+                let (sender, moves) = (idle.sender, self.moves.get());
+                return Some(Link::Http1 { sender, pool: Rc::clone(self), moves, reused: true });
             }
+            self.observe(idle.since, false);
         }
+    }
+
+    /// Whether a connection that was last used then is good enough for a request that must not be sent twice.
+    fn is_safe_since(&self, since: Tick) -> bool {
+        self.habit.get() == Habit::Keeps && self.now.get() - since < FRESH
+    }
+
+    /// Learns from an idle connection that was last used then.
+    fn observe(&self, since: Tick, open: bool) {
+        let now = self.now.get();
+        let rested = now - since >= FRESH;
+        match self.habit.get() {
+            _ if !open && !rested => self.hung_up(),
+            Habit::Unknown if open && rested => self.habit.set(Habit::Keeps),
+            Habit::Closes(until) if now >= until => self.habit.set(Habit::Unknown),
+            Habit::Unknown | Habit::Keeps | Habit::Closes(_) => (),
+        }
+    }
+
+    /// The app closed a connection right after its use, or when it was used again.
+    pub(in crate::edge) fn hung_up(&self) {
+        self.habit.set(Habit::Closes(self.now.get() + DISTRUST));
     }
 
     /// A place on an HTTP/2 connection; none if it turns out that the app speaks HTTP/1.1.
@@ -245,9 +280,10 @@ impl Pool {
         link
     }
 
-    fn take_home(&self, sender: http1::SendRequest<Upload>) {
+    /// Keeps a connection for the next request, unless its address has gone since it was made.
+    fn take_home(&self, sender: http1::SendRequest<Upload>, moves: u32) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.settings.kept_max as usize {
+        if moves == self.moves.get() && idle.len() < self.settings.kept_max as usize {
             idle.push(Idle { sender, since: self.now.get() });
         }
     }

@@ -10,16 +10,22 @@
 //! routes. Rejected: a mark in each node (one more thing to be kept in step, in the journal too), and answering from the
 //! routes without records (transfers, exports and DNSSEC would not know).
 //!
+//! HTTPS and CAA sets are derived as well, but yield to those that the owner puts there (`yielding.rs`).
+//!
 //! Where the edge knows no address of its own, routes own nothing: then people say by hand where a host is.
+
+mod yielding;
 
 use std::sync::Arc;
 
 use super::apply::{Applied, Touched, ZonePart, sort};
+use super::entry::SetChange;
 use super::fault::Refused;
 use super::snapshot::{ItemKey, Shelf, Snapshot, Zones};
 use crate::route::{Route, Routes};
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Edit, Fault, Node, SetData, SetEdit, Zone};
+use yielding::YIELDING;
 
 /// Seconds that resolvers may keep a derived address: short, so that a new address of the edge is soon everybody's.
 const TTL: u32 = 300;
@@ -32,6 +38,14 @@ impl Snapshot {
     /// The route that owns the set of this type at a name; of several with that host, the one with the shortest path.
     pub fn owner(&self, name: NameRef<'_>, kind: Kind) -> Option<&Arc<Route>> {
         if OWNED.contains(&kind) { self.owner_of_addresses(name) } else { None }
+    }
+
+    /// Whether what a change did to a set of this name follows from the routes: nobody has to take that back.
+    pub(super) fn derives(&self, change: &SetChange) -> bool {
+        let SetChange { name, kind, before, after } = change;
+        let route = || self.owner_of_addresses(name.borrow()).map(|route| &**route);
+        self.owner(name.borrow(), *kind).is_some()
+            || yielding::follows(route(), *kind, [before.as_ref(), after.as_ref()])
     }
 
     /// The zone of ours that answers for a name; none if others do, also by a delegation of ours.
@@ -121,6 +135,10 @@ impl Applied {
         }
         for SetEdit { name, kind, after } in &edit.sets {
             let name = name.borrow().to_lower();
+            if YIELDING.contains(kind) {
+                self.must_not_be_derived(zone, &name, *kind, after.as_ref())?;
+                continue;
+            }
             if !OWNED.contains(kind) && *kind != Kind::CNAME || set(zone, name.borrow(), *kind) == *after {
                 continue;
             }
@@ -129,6 +147,26 @@ impl Applied {
             }
         }
         Ok(())
+    }
+
+    /// The same of a set that yields to another one which the owner puts there.
+    fn must_not_be_derived(
+        &self,
+        zone: &Zone,
+        name: &Name,
+        kind: Kind,
+        after: Option<&SetData>,
+    ) -> Result<(), Refused> {
+        let now = set(zone, name.borrow(), kind).filter(yielding::is_ours);
+        let Some(now) = now.filter(|now| Some(now) != after && !yielding::may_replace(now, after)) else {
+            return Ok(());
+        };
+        match self.state.owner_of_addresses(name.borrow()) {
+            Some(route) if self.state.offered(zone, name.borrow(), kind).as_ref() == Some(&now) => {
+                Err(Refused::Owned { name: name.clone(), kind, route: route.id().to_owned() })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// A zone that somebody gives as a whole, with what belongs to routes put in. Where it says otherwise there is a
@@ -157,6 +195,7 @@ impl Applied {
                     edit.sets.push(SetEdit { name: name.clone(), kind, after });
                 }
             }
+            edit.sets.extend(self.state.yielding(zone, &name));
             self.settled.push(name);
         }
         match edit.sets.is_empty() {
@@ -198,7 +237,7 @@ impl Applied {
                     must_be_free(zone, &name, route)?;
                 }
                 let put = |kind| SetEdit { name: name.clone(), kind, after: self.state.derived(kind) };
-                note(&mut edits, zone, OWNED.map(put));
+                note(&mut edits, zone, OWNED.map(put).into_iter().chain(self.state.yielding(zone, &name)));
             }
         }
         edits.iter().try_for_each(|(apex, edit)| self.edit_unasked(apex, edit))
@@ -208,8 +247,9 @@ impl Applied {
     fn give_back(&self, old: &Zone, name: &Name, edits: &mut Vec<(Name, Edit)>) {
         let Some(zone) = self.state.zones.get(old.apex()) else { return };
         let same = |kind: &Kind| set(zone, name.borrow(), *kind) == set(old, name.borrow(), *kind);
-        let gone = OWNED.into_iter().filter(same).map(|kind| SetEdit { name: name.clone(), kind, after: None });
-        note(edits, zone, gone);
+        let ours = |kind: &Kind| set(zone, name.borrow(), *kind).as_ref().is_some_and(yielding::is_ours);
+        let gone = OWNED.into_iter().filter(same).chain(YIELDING.into_iter().filter(ours));
+        note(edits, zone, gone.map(|kind| SetEdit { name: name.clone(), kind, after: None }));
     }
 
     /// The hosts for which something may have to be done.
@@ -223,13 +263,16 @@ impl Applied {
                 ItemKey { shelf: Shelf::Addresses, .. } => {
                     names.extend(hosts(&before.routes).chain(hosts(&self.state.routes)));
                 }
+                ItemKey { shelf: Shelf::Account, .. } if before.caa() != self.state.caa() => {
+                    names.extend(hosts(&self.state.routes));
+                }
                 ItemKey { .. } => (),
             }
         }
         for part in self.zones.iter().filter(|part| part.changed()) {
             let below: Vec<_> = match &part.touched {
                 Touched::Whole => vec![part.apex.clone()],
-                Touched::Names(names) => names.iter().filter(|name| part.moves_delegation(name)).cloned().collect(),
+                Touched::Names(names) => names.iter().filter(|name| part.stirs(name)).cloned().collect(),
             };
             if !below.is_empty() {
                 let is_below = |name: &Name| below.iter().any(|above| name.borrow().is_within(above.borrow()));
@@ -241,7 +284,22 @@ impl Applied {
     }
 }
 
+impl Snapshot {
+    /// What becomes of the sets that yield to the owner's, where there are none of those.
+    fn yielding(&self, zone: &Zone, name: &Name) -> Vec<SetEdit> {
+        let free = |kind: &Kind| set(zone, name.borrow(), *kind).is_none_or(|set| yielding::is_ours(&set));
+        let put = |kind| SetEdit { name: name.clone(), kind, after: self.offered(zone, name.borrow(), kind) };
+        let put = YIELDING.into_iter().filter(free).map(put);
+        put.filter(|edit| set(zone, name.borrow(), edit.kind) != edit.after).collect()
+    }
+}
+
 impl ZonePart {
+    /// Whether something may have to be done for the hosts at this name or below it.
+    fn stirs(&self, name: &Name) -> bool {
+        self.moves_delegation(name) || yielding::moved(self.before.as_deref(), self.after.as_deref(), name)
+    }
+
     /// Whether a delegation has come or gone at this name.
     fn moves_delegation(&self, name: &Name) -> bool {
         let has_ns = |zone: &Option<Arc<Zone>>| {

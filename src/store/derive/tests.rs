@@ -72,6 +72,18 @@ fn addresses(ipv4: &[u8], ipv6: &[u16]) -> Change {
     Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::new(ipv4, ipv6))))
 }
 
+/// The same addresses, with HTTPS at this port.
+fn addresses_with_https(ipv4: &[u8], ipv6: &[u16], port: u16) -> Change {
+    let Change::PutItem(Item::Addresses(known)) = addresses(ipv4, ipv6) else { unreachable!() };
+    Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_https(Some(port)))))
+}
+
+/// An account with a CA.
+fn account(directory: &str, url: &str, issuer: &str) -> Change {
+    let account = crate::cert::Account::new(directory, None, String::new().into(), None);
+    Change::PutItem(Item::Account(Arc::new(account.with_issuers(url, &[issuer.to_owned()]))))
+}
+
 fn made(state: &Snapshot, change: Change) -> Snapshot {
     apply(state, &change).unwrap_or_else(|refused| panic!("{refused}")).state
 }
@@ -242,6 +254,88 @@ fn zones_that_come_and_go_take_their_hosts_along() {
     assert_eq!((gone.zones.len(), gone.routes.len()), (0, 3));
 }
 
+// ----- What yields to the owner ---------------------------------------------------------------------------------
+
+const HTTPS: &str = "app HTTPS 1 . alpn=\"h2,http/1.1\" ipv4hint=192.0.2.1 ipv6hint=2001:db8::1";
+
+#[test]
+fn a_route_brings_an_https_record_that_follows_the_edge() {
+    let before = state([addresses_with_https(&[1], &[1], 443), put("home.example", &["www A 192.0.2.99"])]);
+    let with = made(&before, route("app.home.example/"));
+    let told = records(&with, "home.example");
+    assert!(told.contains(&HTTPS.to_owned()), "{told:?}");
+    let moved = made(&with, addresses_with_https(&[2], &[], 8443));
+    let port = "app HTTPS 1 . alpn=\"h2,http/1.1\" port=8443 ipv4hint=192.0.2.2";
+    assert!(records(&moved, "home.example").contains(&port.to_owned()), "{:?}", records(&moved, "home.example"));
+    assert_eq!(records(&made(&with, addresses(&[1], &[])), "home.example"), ["app A 192.0.2.1", "www A 192.0.2.99"]);
+    let without = made(&moved, unroute("app.home.example/"));
+    assert_eq!(export(&without, "home.example"), export(&before, "home.example"));
+}
+
+#[test]
+fn what_is_derived_is_not_edited_but_may_be_replaced_by_the_owners_own() {
+    let with = state([addresses_with_https(&[1], &[1], 443), put("home.example", &[]), route("app.home.example/")]);
+    let own = "app HTTPS 1 . alpn=\"h3,h2\"";
+    for (wrong, kind) in [("app HTTPS", "HTTPS"), (&HTTPS.replace("192.0.2.1", "192.0.2.7"), "HTTPS")] {
+        let told = refused(&with, edit("home.example", &[wrong]));
+        assert!(told.contains("app.home.example/") && told.contains(kind), "{wrong}: {told}");
+    }
+    let theirs = made(&with, edit("home.example", &[own]));
+    let kept = made(&theirs, addresses_with_https(&[2], &[], 443));
+    assert!(records(&kept, "home.example").contains(&own.to_owned()), "{:?}", records(&kept, "home.example"));
+    let back = made(&theirs, edit("home.example", &["app HTTPS"]));
+    assert_eq!(records(&back, "home.example"), records(&with, "home.example"), "once theirs goes ours is back");
+    let gone = made(&theirs, unroute("app.home.example/"));
+    assert_eq!(records(&gone, "home.example"), [own], "what the owner has put stays the owner's");
+    let before = state([addresses_with_https(&[1], &[], 443), put("home.example", &[own])]);
+    assert!(records(&made(&before, route("app.home.example/")), "home.example").contains(&own.to_owned()));
+}
+
+#[test]
+fn a_zone_file_may_have_its_own_and_an_old_one_of_ours_is_brought_up_to_date() {
+    let with = state([addresses_with_https(&[1], &[1], 443), put("home.example", &[]), route("app.home.example/")]);
+    let old = HTTPS.replace("192.0.2.1", "192.0.2.200");
+    for file in [&[][..], &[&*old], &[HTTPS]] {
+        let after = made(&with, put("home.example", file));
+        assert_eq!(records(&after, "home.example"), records(&with, "home.example"), "{file:?}");
+    }
+    let own = "app HTTPS 0 www.another.";
+    assert!(records(&made(&with, put("home.example", &[own])), "home.example").contains(&own.to_owned()));
+}
+
+#[test]
+fn our_own_account_alone_may_certify_a_host_unless_the_owner_says_who() {
+    let (ca, url) = ("https://ca.example/directory", "https://ca.example/account/1");
+    let caa = |owner: &str, number: u8| {
+        let methods = "validationmethods=dns-01,http-01,tls-alpn-01";
+        format!("{owner} CAA 0 issue \"ca{number}.example; accounturi={}{number}; {methods}\"", &url[..url.len() - 1])
+    };
+    let of = |state: &Snapshot| -> Vec<String> {
+        records(state, "home.example").into_iter().filter(|record| record.contains(" CAA ")).collect()
+    };
+    let before = state([addresses(&[1], &[]), put("home.example", &[]), route("app.home.example/")]);
+    assert!(of(&before).is_empty(), "no CA has told its name");
+    let with = made(&before, account(ca, url, "ca1.example"));
+    assert_eq!(of(&with), [caa("app", 1)]);
+    let second = made(&with, account("https://two.example/", "https://ca.example/account/2", "ca2.example"));
+    assert_eq!(of(&second), [caa("app", 1), caa("app", 2)]);
+    assert!(refused(&with, edit("home.example", &["app CAA"])).contains("app.home.example/"));
+    // The owner's own, at the host or above it.
+    let own = "app CAA 0 issue \"other.example\"";
+    assert_eq!(of(&made(&with, edit("home.example", &[own]))), [own]);
+    let above = "@ CAA 0 issue \"other.example\"";
+    let theirs = made(&with, edit("home.example", &[above]));
+    assert_eq!(of(&theirs), [above]);
+    assert_eq!(of(&made(&theirs, edit("home.example", &["@ CAA"]))), [caa("app", 1)]);
+    // A host above that has a route as well says nothing against it.
+    let both = made(&with, route("home.example/"));
+    assert_eq!(of(&both), [caa("@", 1), caa("app", 1)]);
+    let gone = made(&both, Change::DeleteItem(ItemKey::new(Shelf::Account, ca)));
+    assert!(of(&gone).is_empty());
+    let strange = made(&before, account(ca, url, "a; b"));
+    assert!(of(&strange).is_empty(), "what could not stand in a record is left out");
+}
+
 // ----- Whatever happens -------------------------------------------------------------------------------------
 
 const APEXES: [&str; 3] = ["home.example", "sub.home.example", "other.example"];
@@ -257,6 +351,9 @@ enum Deed {
     Route(usize),
     Unroute(usize),
     Addresses(Vec<u8>, Vec<u16>),
+    /// The same, with HTTPS.
+    Https(Vec<u8>),
+    Account(bool),
 }
 
 fn record() -> impl Strategy<Value = String> {
@@ -267,6 +364,10 @@ fn record() -> impl Strategy<Value = String> {
         "AAAA ::7",
         "TXT x",
         "NS ns.another.",
+        "HTTPS 1 . alpn=h3",
+        "CAA 0 issue \"other.example\"",
+        "HTTPS",
+        "CAA",
         "A",
         "AAAA",
         "TXT",
@@ -286,6 +387,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => (0..HOSTS.len()).prop_map(Deed::Route),
         2 => (0..HOSTS.len()).prop_map(Deed::Unroute),
         1 => (prop::collection::vec(1..4u8, 0..3), prop::collection::vec(1..3u16, 0..2)).prop_map(|(a, b)| Deed::Addresses(a, b)),
+        1 => prop::collection::vec(1..4u8, 0..3).prop_map(Deed::Https),
+        1 => any::<bool>().prop_map(Deed::Account),
     ]
 }
 
@@ -307,6 +410,9 @@ fn change(deed: &Deed) -> Change {
         Deed::Route(at) => route(HOSTS[*at]),
         Deed::Unroute(at) => unroute(HOSTS[*at]),
         Deed::Addresses(ipv4, ipv6) => addresses(ipv4, ipv6),
+        Deed::Https(ipv4) => addresses_with_https(ipv4, &[], 443),
+        Deed::Account(true) => account("https://ca/", "https://ca/1", "ca.example"),
+        Deed::Account(false) => Change::DeleteItem(ItemKey::new(Shelf::Account, "https://ca/")),
     }
 }
 
@@ -317,6 +423,12 @@ fn assert_in_step(state: &Snapshot) {
         let is_owned = state.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty());
         for kind in OWNED.into_iter().filter(|_| is_owned) {
             assert_eq!(set(zone, &host, kind), state.derived(kind), "{host} {kind}");
+        }
+        for kind in YIELDING.into_iter().filter(|_| is_owned) {
+            let found = set(zone, &host, kind);
+            if found.as_ref().is_none_or(yielding::is_ours) {
+                assert_eq!(found, state.offered(zone, host.borrow(), kind), "{host} {kind}");
+            }
         }
     }
 
@@ -343,7 +455,7 @@ proptest! {
                 }
             }
             match deed {
-                Deed::Route(_) | Deed::Unroute(_) | Deed::Addresses(..) => (),
+                Deed::Route(_) | Deed::Unroute(_) | Deed::Addresses(..) | Deed::Https(_) | Deed::Account(_) => (),
                 // What a file says of a host that a route owns goes to nobody.
                 Deed::Put(..) => {
                     let Change::PutZone { zone } = &change else { unreachable!() };

@@ -215,7 +215,7 @@ impl Past<'_> {
     fn must_be_as_left(&self, zone: &Zone, snapshot: &Snapshot) -> Result<(), CannotUndo> {
         let mut changed = None;
         self.each_set(&mut |change| {
-            let is_derived = || snapshot.owner(change.name.borrow(), change.kind).is_some();
+            let is_derived = || snapshot.derives(&change);
             if changed.is_none() && !is_as_left(zone, &change) && !is_derived() {
                 changed = Some(Since::Set(change.name, change.kind));
             }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::wire::{Hash, Key, Kind, NameRef};
 use crate::zone::Zone;
-use crate::zone::tree::{Iter, Tree, Way};
+use crate::zone::tree::{Depths, Iter, Tree, Way};
 
 /// Zones by name; versions share what did not change.
 #[derive(Clone, Default)]
 pub struct Zones {
     tree: Tree<Arc<Zone>>,
-    /// No apex has more labels than this.
-    depth_max: usize,
+    /// How many labels apexes have, or have had.
+    depths: Depths,
     /// Names and records of all zones together.
     names: usize,
     records: usize,
@@ -27,11 +27,10 @@ impl Zones {
     /// answered by the parent's side of a cut where both zones are ours (RFC 4035, section 3.1.4.1).
     #[inline]
     pub fn closest(&self, key: &Key, kind: Kind) -> Option<(&Zone, Hash)> {
-        let (zone, depth, hash) = self.tree.closest(key, self.depth_max)?;
+        let (zone, depth, hash) = self.tree.closest(key, self.depths)?;
         if kind == Kind::DS
             && depth == key.label_count()
-            && let Some(above) = depth.checked_sub(1)
-            && let Some((parent, _, hash)) = self.tree.closest(key, above)
+            && let Some((parent, _, hash)) = self.tree.closest(key, self.depths.below(depth))
         {
             return Some((parent, hash));
         }
@@ -41,13 +40,14 @@ impl Zones {
     /// The closest zone above the name whose ancestors have these hashes, the root's first, with how many labels it has.
     #[inline]
     pub fn closest_hashed(&self, hashes: &[Hash]) -> Option<(&Arc<Zone>, usize)> {
-        self.tree.closest_hashed(&hashes[..hashes.len().min(self.depth_max + 1)])
+        self.tree.closest_hashed(hashes, self.depths)
     }
 
     /// The ways to the zones that may be the closest one above such a name, to be walked step by step.
     #[inline]
     pub fn ways(&self, hashes: &[Hash]) -> impl Iterator<Item = Way<'_, Arc<Zone>>> {
-        hashes.iter().take(self.depth_max + 1).skip(1).map(|hash| self.tree.way(*hash))
+        let wanted = hashes.iter().enumerate().filter(|(depth, _)| self.depths.has(*depth));
+        wanted.map(|(_, hash)| self.tree.way(*hash))
     }
 
     /// All zones, in canonical order of their names.
@@ -85,7 +85,7 @@ impl Zones {
         self.forget(zone.apex());
         self.names += zone.name_count();
         self.records += zone.record_count();
-        self.depth_max = self.depth_max.max(zone.apex().label_count());
+        self.depths = self.depths.with(zone.apex().label_count());
         self.tree.insert(zone);
     }
 
@@ -109,9 +109,9 @@ impl FromIterator<Arc<Zone>> for Zones {
         let mut zones: Vec<_> = zones.into_iter().collect();
         zones.sort_by(|a, b| a.apex().canonical_cmp(b.apex()));
         zones.dedup_by(|a, b| a.apex() == b.apex());
-        let depth_max = zones.iter().map(|zone| zone.apex().label_count()).max().unwrap_or(0);
+        let depths = zones.iter().map(|zone| zone.apex().label_count()).fold(Depths::default(), Depths::with);
         let names = zones.iter().map(|zone| zone.name_count()).sum();
         let records = zones.iter().map(|zone| zone.record_count()).sum();
-        Self { tree: Tree::from_sorted(zones), depth_max, names, records }
+        Self { tree: Tree::from_sorted(zones), depths, names, records }
     }
 }

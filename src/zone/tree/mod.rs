@@ -29,6 +29,36 @@ pub trait Named: Clone {
     }
 }
 
+/// Numbers of labels; no name has more than 127.
+#[derive(Clone, Copy, Default)]
+pub struct Depths(u128);
+
+impl Depths {
+    /// These and one more.
+    #[must_use]
+    pub fn with(self, depth: usize) -> Self {
+        Self(self.0 | 1 << depth.min(127))
+    }
+
+    /// Those of them that are less than this.
+    #[must_use]
+    pub fn below(self, depth: usize) -> Self {
+        Self(self.0 & !(u128::MAX << depth.min(127)))
+    }
+
+    /// Whether this is one of them.
+    #[inline]
+    pub fn has(self, depth: usize) -> bool {
+        self.0 >> depth.min(127) & 1 == 1
+    }
+
+    /// The greatest of them, or 0.
+    #[inline]
+    fn deepest(self) -> usize {
+        self.0.checked_ilog2().unwrap_or(0) as usize
+    }
+}
+
 /// Items by name, in canonical order and by hash.
 #[derive(Clone)]
 pub struct Tree<T> {
@@ -78,15 +108,17 @@ impl<T: Named> Tree<T> {
     }
 
     /// The item of the longest ancestor of a name (itself included) that is here, with how many labels that has and
-    /// the hash of its name.
+    /// the hash of its name. Only ancestors with these numbers of labels are looked for.
     #[inline]
-    pub fn closest(&self, key: &Key, depth_max: usize) -> Option<(&T, usize, Hash)> {
+    pub fn closest(&self, key: &Key, depths: Depths) -> Option<(&T, usize, Hash)> {
         let (mut hash, mut found) = (Hash::root(), None);
-        for depth in 0..=key.label_count().min(depth_max) {
+        for depth in 0..=key.label_count().min(depths.deepest()) {
             if depth > 0 {
                 hash = hash.child(key.label(depth));
             }
-            if let Some(item) = self.index.get(hash, key.ancestor(depth)) {
+            if depths.has(depth)
+                && let Some(item) = self.index.get(hash, key.ancestor(depth))
+            {
                 found = Some((item, depth, hash));
             }
         }
@@ -95,9 +127,9 @@ impl<T: Named> Tree<T> {
 
     /// As [`Tree::closest`] for the name whose ancestors have these hashes, the root's first.
     #[inline]
-    pub fn closest_hashed(&self, hashes: &[Hash]) -> Option<(&T, usize)> {
-        let found = |(depth, hash): (usize, &Hash)| Some((self.index.find(*hash, |_| true)?, depth));
-        hashes.iter().enumerate().rev().find_map(found)
+    pub fn closest_hashed(&self, hashes: &[Hash], depths: Depths) -> Option<(&T, usize)> {
+        let mut wanted = hashes.iter().enumerate().rev().filter(|(depth, _)| depths.has(*depth));
+        wanted.find_map(|(depth, hash)| Some((self.index.find(*hash, |_| true)?, depth)))
     }
 
     /// The way to the item with this hash, to be walked step by step.
@@ -228,27 +260,29 @@ mod tests {
         for text in ["org", "example.org", "a.b.example.org"] {
             tree.insert(item(text));
         }
-        let closest = |text: &str, max| {
+        let all = (0..5).fold(Depths::default(), Depths::with);
+        let closest = |text: &str, depths| {
             let key = Key::new(text.parse::<Name>().unwrap().borrow());
-            tree.closest(&key, max).map(|(found, depth, _)| (found.name().to_string(), depth))
+            tree.closest(&key, depths).map(|(found, depth, _)| (found.name().to_string(), depth))
         };
-        assert_eq!(closest("x.b.example.org", 9), Some(("example.org.".into(), 2)));
-        assert_eq!(closest("x.a.b.example.org", 9), Some(("a.b.example.org.".into(), 4)));
-        assert_eq!(closest("a.b.example.org", 2), Some(("example.org.".into(), 2)));
-        assert_eq!(closest("example.com", 9), None);
+        assert_eq!(closest("x.b.example.org", all), Some(("example.org.".into(), 2)));
+        assert_eq!(closest("x.a.b.example.org", all), Some(("a.b.example.org.".into(), 4)));
+        assert_eq!(closest("a.b.example.org", all.below(3)), Some(("example.org.".into(), 2)));
+        assert_eq!(closest("example.com", all), None);
         let hashes = |text: &str| {
             let key = Key::new(text.parse::<Name>().unwrap().borrow());
             (0..=key.label_count()).map(|depth| Hash::of(key.ancestor(depth))).collect::<Vec<_>>()
         };
-        for (text, size) in
-            [("x.b.example.org", 5), ("x.a.b.example.org", 6), ("a.b.example.org", 3), ("example.com", 3)]
-        {
-            let by_hash = tree.closest_hashed(&hashes(text)[..size]);
-            assert_eq!(
-                by_hash.map(|(item, depth)| (item.name().to_string(), depth)),
-                closest(text, size - 1),
-                "{text}"
-            );
+        for text in ["x.b.example.org", "x.a.b.example.org", "a.b.example.org", "example.com"] {
+            for depths in [all, all.below(3), all.below(0), Depths::default().with(1)] {
+                let by_hash = tree.closest_hashed(&hashes(text), depths);
+                assert_eq!(
+                    by_hash.map(|(item, depth)| (item.name().to_string(), depth)),
+                    closest(text, depths),
+                    "{text}"
+                );
+            }
         }
+        assert_eq!(closest("a.b.example.org", Depths::default().with(1)), Some(("org.".into(), 1)));
     }
 }

@@ -3,12 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use freehold::route::options::PasswordHash;
 use serde_json::json;
 
-use super::{MINUTE, app, edge, kept, with};
+use super::{MINUTE, app, edge, edge_with, get, how, kept, with};
 use crate::app::App;
 use crate::client::Client;
-use crate::kit::{Edge, route_with, settings};
+use crate::kit::{Edge, route_with, settings, until};
 
 #[test]
 fn who_says_who_it_is_gets_nothing_of_others_and_leaves_nothing() {
@@ -135,4 +137,29 @@ fn no_two_ways_of_writing_a_path_meet() {
         }
     }
     assert_eq!(app.seen().len(), paths.len());
+}
+
+#[test]
+fn what_a_route_finds_out_of_somebody_is_not_shown_to_others() {
+    // The app is told who it is in a field that is no part of the key, and the password is taken off.
+    let app = app(|seen| {
+        let open = if seen.line().contains("/public") { "public, " } else { "" };
+        ("200 OK", format!("Cache-Control: {open}max-age=60\r\nX-Told: {}\r\n", seen.field("x-forwarded-user")))
+    });
+    let hash = PasswordHash::make("secret", b"0123456789abcdef").unwrap();
+    let users = json!({"users": {"anna": hash, "bert": hash}});
+    let edge = edge_with(&app, &json!({"cache": {"default_seconds": 60}, "basic_auth": users}));
+    let sign_in = |name: &str, path: &str| {
+        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{name}:secret"));
+        with(&edge, "GET", path, &format!("Authorization: Basic {credentials}\r\n"))
+    };
+    for _ in 0..3 {
+        for name in ["anna", "bert"] {
+            assert_eq!(sign_in(name, "/own").field("x-told"), name);
+            thread::sleep(Duration::from_millis(20)); // what would be kept would be kept by now
+        }
+    }
+    assert_eq!(sign_in("anna", "/public").status, 200);
+    until("it is kept", || how(&sign_in("bert", "/public")) == "hit");
+    assert_eq!(get(&edge, "/public").status, 401, "what is kept is only for those who may come");
 }

@@ -69,10 +69,14 @@ pub(super) fn is_personal(headers: &HeaderMap, wanted: &Wanted) -> bool {
 }
 
 /// What may be done with the answer to a GET; none if it is not to be kept.
+///
+/// `known` tells whether the route found out who asks (by password, certificate, or somebody else's word) and told the app, in fields
+/// of which the cache knows nothing.
 pub(super) fn judge(
     asked: &request::Parts,
     came: &response::Parts,
     wanted: &Wanted,
+    known: bool,
     now: SystemTime,
 ) -> Option<Verdict> {
     let (request, response) = (&asked.headers, &came.headers);
@@ -84,8 +88,8 @@ pub(super) fn judge(
         || came.status == StatusCode::PARTIAL_CONTENT
         || kind.starts_with(b"text/event-stream");
     let open = word.has("public") || word.has("s-maxage");
-    let may_share = open || (word.has("must-revalidate") && !request.contains_key(COOKIE));
-    if refused || (is_personal(request, wanted) && !may_share) {
+    let may_share = open || (word.has("must-revalidate") && !known && !request.contains_key(COOKIE));
+    if refused || ((known || is_personal(request, wanted)) && !may_share) {
         return None;
     }
     let mut vary = vary(response)?;

@@ -32,7 +32,7 @@ fn verdict(wanted: &Wanted, request: &str, status: u16, response: &str) -> Optio
     let mut came = Response::new(()).into_parts().0;
     came.status = StatusCode::from_u16(status).unwrap();
     came.headers = fields(response);
-    judge(&asked, &came, wanted, now())
+    judge(&asked, &came, wanted, false, now())
 }
 
 /// What becomes of an answer, in one word.
