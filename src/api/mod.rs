@@ -107,7 +107,7 @@ pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use routes::{
     NewRoute, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteChange, RouteDelegation, RouteFolder,
-    RouteList, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
+    RouteList, RoutePurge, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
 };
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
@@ -154,6 +154,8 @@ pub struct Live {
 pub struct LiveEdge {
     /// What it counts.
     pub meter: edge::Meter,
+    /// The answers that it keeps.
+    pub cache: edge::Cache,
     /// Where it serves HTTPS.
     pub https: Vec<SocketAddr>,
     /// How the apps of routes are.
@@ -222,6 +224,7 @@ fn table() -> Vec<Endpoint> {
         reading(routes!(routes::get)),
         writing(routes!(routes::put, routes::delete)),
         writing(routes!(routes::trial::test)),
+        writing(routes!(routes::purge::purge)),
         reading(routes!(certificates::list)),
         writing(routes!(certificates::create)),
         reading(routes!(certificates::get)),

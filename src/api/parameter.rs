@@ -11,6 +11,7 @@ use super::extract::{DryRun, SetPath, ZoneName, ZoneRevision};
 use super::history::{self, Paging, REVISION_MAX};
 use super::once::IdempotencyKey;
 use super::records::{self, DeleteQuery, Filter};
+use super::routes::purge::PurgeQuery;
 use super::routes::{self, RouteId, RoutePage};
 use super::tag::{Conditions, Known};
 use super::tokens::TokenId;
@@ -65,6 +66,15 @@ parameters! {
         kind(ParameterIn::Query, "Only this type."),
         limit(records::LIMIT_DEFAULT, records::LIMIT_MAX),
         pattern("cursor", ParameterIn::Query, "Where the page begins: `next` of the page before.", CURSOR)
+    ]
+    PurgeQuery: [
+        text(
+            "path",
+            ParameterIn::Query,
+            "Answers of this path only, with any query; with a star at its end those of all paths that begin so.",
+            "/news/*"
+        ),
+        text("tag", ParameterIn::Query, "Answers with this word in `Surrogate-Key` or `Cache-Tag` only.", "article-17")
     ]
     Conditions: [
         tags("If-Match", "Only if what is there has one of these tags, as in `\"2026112102\"`; `*` is anything."),

@@ -87,6 +87,7 @@ impl Edge {
     pub(super) fn live(&self) -> LiveEdge {
         LiveEdge {
             meter: self.edge.meter().clone(),
+            cache: self.edge.cache().clone(),
             https: self.https().to_vec(),
             board: Arc::clone(self.edge.board()),
         }

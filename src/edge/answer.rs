@@ -4,11 +4,14 @@
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
+use super::cache::{Filling, Stored};
+use super::compress::Squeeze;
 use super::exchange::{Exchange, Late};
 use super::headers;
 use super::stats::AppFailure;
@@ -24,6 +27,12 @@ pub(super) enum Answer {
     App(Incoming, Option<Home>),
     /// They come from a file.
     File(UnsyncBoxBody<Bytes, std::io::Error>),
+    /// They are kept in the cache.
+    Page(Arc<Stored>),
+    /// They come from an app, and the cache takes them down.
+    Filling(Box<Filling>),
+    /// They are compressed on their way.
+    Squeezed(Box<Squeeze>),
     /// There would be more, and will not.
     Cut,
 }
@@ -31,6 +40,13 @@ pub(super) enum Answer {
 /// Why a body ends before its end: whoever reads it must not take it for whole.
 #[derive(Debug)]
 pub(super) struct Broken(&'static str);
+
+impl Broken {
+    /// An encoder failed, which it has no reason to.
+    pub(super) const ENCODER: Self = Self("the answer could not be compressed");
+    /// The app did.
+    pub(super) const APP: Self = Self("the app broke off its answer");
+}
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +114,8 @@ impl HttpBody for Body {
             Answer::Octets(octets) => SizeHint::with_exact(octets.len() as u64),
             Answer::App(incoming, _) => incoming.size_hint(),
             Answer::File(body) => body.size_hint(),
-            Answer::Cut => SizeHint::default(),
+            Answer::Page(page) => SizeHint::with_exact(page.body().len() as u64),
+            Answer::Filling(_) | Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
         }
     }
 }
@@ -111,7 +128,8 @@ impl Drop for Body {
 }
 
 impl Answer {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    /// The next part.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
             Self::Nothing => Poll::Ready(None),
             Self::Octets(octets) => {
@@ -123,7 +141,7 @@ impl Answer {
                 Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(headers::clean_trailers(frame)))),
                 Poll::Ready(Some(Err(_))) => {
                     *self = Self::Cut;
-                    Poll::Ready(Some(Err(Broken("the app broke off its answer"))))
+                    Poll::Ready(Some(Err(Broken::APP)))
                 }
                 Poll::Ready(None) => {
                     self.is_over();
@@ -141,6 +159,13 @@ impl Answer {
                 Poll::Ready(None) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             },
+            Self::Page(page) => {
+                let octets = page.body().clone();
+                *self = Self::Nothing;
+                Poll::Ready((!octets.is_empty()).then_some(Ok(Frame::data(octets))))
+            }
+            Self::Filling(filling) => filling.poll(context),
+            Self::Squeezed(squeeze) => squeeze.poll(context),
             Self::Cut => Poll::Ready(Some(Err(Broken("the answer was cut")))),
         }
     }
@@ -163,6 +188,9 @@ impl Answer {
             Self::Octets(octets) => octets.is_empty(),
             Self::App(incoming, _) => incoming.is_end_stream(),
             Self::File(body) => body.is_end_stream(),
+            Self::Page(page) => page.body().is_empty(),
+            Self::Filling(filling) => filling.is_over(),
+            Self::Squeezed(squeeze) => squeeze.is_over(),
             Self::Cut => false,
         }
     }

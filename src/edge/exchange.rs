@@ -95,13 +95,30 @@ pub(super) struct Exchange {
     host: RefCell<Option<HeaderValue>>,
     pub(super) record: RefCell<Record>,
     /// What its route asks of it, if that is anything.
-    pub(super) ruled: OnceCell<Box<Ruled>>,
+    pub(super) ruled: OnceCell<Rc<Ruled>>,
     id: Cell<u64>,
     seat: Cell<usize>,
+    /// Whether no client waits for it: it is neither counted nor noted down.
+    aside: bool,
 }
 
 impl Exchange {
     pub(super) fn begin(client: &Rc<Client>) -> Rc<Self> {
+        let exchange = Self::new(client, false);
+        client.request_begins();
+        exchange
+    }
+
+    /// An exchange with an app on behalf of the cache, because of another one and by its rules.
+    pub(super) fn aside(other: &Self) -> Rc<Self> {
+        let exchange = Self::new(&other.client, true);
+        if let Some(ruled) = other.ruled.get() {
+            let _ = exchange.ruled.set(Rc::clone(ruled));
+        }
+        exchange
+    }
+
+    fn new(client: &Rc<Client>, aside: bool) -> Rc<Self> {
         let watch = &client.worker.watch;
         let exchange = Rc::new(Self {
             client: Rc::clone(client),
@@ -121,10 +138,10 @@ impl Exchange {
             ruled: OnceCell::new(),
             id: Cell::new(0),
             seat: Cell::new(0),
+            aside,
         });
         let watched: Weak<dyn Watched> = Rc::downgrade(&(Rc::clone(&exchange) as Rc<dyn Watched>));
         exchange.seat.set(watch.enter(watched));
-        client.request_begins();
         exchange
     }
 
@@ -161,6 +178,11 @@ impl Exchange {
     /// Which app is asked.
     pub(super) fn is_for(&self, app: Place) {
         *self.app.borrow_mut() = Some(app);
+    }
+
+    /// The app is the one that another exchange asked, which is done with it.
+    pub(super) fn takes_over_app_of(&self, other: &Self) {
+        *self.app.borrow_mut() = other.app.take();
     }
 
     /// The address of the app that is asked; empty if there is none.
@@ -346,6 +368,9 @@ impl Exchange {
             return;
         }
         self.answer.replace(Answer::Nothing);
+        if self.aside {
+            return drop(self.app.take());
+        }
         let (status, took, stats) = (self.status.get(), self.started.elapsed(), self.client.worker.stats());
         let http2 = self.client.speaks_http2();
         stats.answer(status, http2, took);

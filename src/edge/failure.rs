@@ -60,6 +60,8 @@ pub(super) enum Failure {
     DnsMethod,
     /// The client sends its body too slowly.
     UploadSlow,
+    /// It is not in the cache, and the client wants nothing else.
+    NotCached,
     /// The client broke off its body.
     UploadBroken,
     /// The route is not for the client's network.
@@ -106,7 +108,7 @@ impl Failure {
             | Self::AppTls(_)
             | Self::AppClosed
             | Self::AppGarbled => StatusCode::BAD_GATEWAY,
-            Self::AppConnectSlow | Self::AppSlow => StatusCode::GATEWAY_TIMEOUT,
+            Self::AppConnectSlow | Self::AppSlow | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
             Self::UploadSlow => StatusCode::REQUEST_TIMEOUT,
             Self::FileUnreadable(_) | Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -140,6 +142,7 @@ impl Failure {
             Self::AppSlow => "The app behind this site takes too long to answer.",
             Self::UploadSlow => "The request took too long to arrive.",
             Self::UploadBroken => "The request broke off before its end.",
+            Self::NotCached => "The page is not in the cache, and nothing else was asked for.",
             Self::NetworkRefused => "This site is not open to the network that the request came from.",
             Self::TooOften => "Too many requests came from your network. Please try again in a while.",
             Self::CertificateWanted => "This site is only for those who show a certificate of theirs.",
@@ -196,6 +199,7 @@ impl Failure {
             Self::AppClosed => "The app's own log says why. A request that changes something is never sent twice.",
             Self::AppGarbled => "Look whether the target speaks another protocol: https://, or h2c:// for gRPC.",
             Self::AppSlow => "Find out what keeps the app busy, or raise answer_seconds in [edge.apps].",
+            Self::NotCached => "Ask without only-if-cached in Cache-Control.",
             Self::NetworkRefused => {
                 "The networks that may come are \"access\" in the options of the route. Behind another proxy, name it in trusted_proxies."
             }
@@ -256,6 +260,7 @@ impl Failure {
             | Self::DnsMethod
             | Self::UploadSlow
             | Self::UploadBroken
+            | Self::NotCached
             | Self::NetworkRefused
             | Self::TooOften
             | Self::CertificateWanted
@@ -270,7 +275,7 @@ impl Failure {
 
     /// Whether it is the app's or ours rather than the client's, and nobody meant it.
     pub(super) fn is_inside(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Maintenance(_))
+        self.status().is_server_error() && !matches!(self, Self::Maintenance(_) | Self::NotCached)
     }
 
     /// Whether it speaks against the app.

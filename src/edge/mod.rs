@@ -11,8 +11,10 @@ mod admit;
 mod announced;
 mod answer;
 mod balance;
+mod cache;
 mod census;
 mod client;
+mod compress;
 mod connection;
 mod direct;
 mod dns;
@@ -56,6 +58,7 @@ use arc_swap::ArcSwap;
 use hyper::header::HeaderValue;
 use tokio::sync::watch::Sender;
 
+pub use cache::{Cache, Purge};
 use census::Census;
 pub use dns::{DnsAnswer, DnsOverHttps};
 use health::Checker;
@@ -98,6 +101,7 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
         http,
         https,
         tls: Arc::clone(&shared.tls),
+        cache: shared.cache.clone(),
         meter: Meter((0..count).map(|_| Arc::default()).collect()),
         board: Arc::clone(&shared.board),
         _checker: Checker::start(Arc::clone(&shared.snapshots), Arc::clone(&shared.board)).map_err(prepare)?,
@@ -138,6 +142,7 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
         challenge: challenge_answer,
         census: Arc::new(Census::new(&settings.clients)),
         log: Arc::new(log),
+        cache: Cache::new((settings.cache.memory_max as usize) << 20),
         https_port,
         dns,
         board: Arc::default(),
@@ -178,6 +183,7 @@ pub struct Handle {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     tls: Arc<Tls>,
+    cache: Cache,
     meter: Meter,
     board: Arc<Board>,
     /// Looks at apps for as long as it is there.
@@ -210,6 +216,11 @@ impl Handle {
     /// Where to read what it counts.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The answers that it keeps.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// How the apps of routes are.

@@ -108,6 +108,7 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
         | Failure::AppClosed
         | Failure::AppGarbled
         | Failure::AppSlow
+        | Failure::NotCached
         | Failure::NetworkRefused
         | Failure::TooOften
         | Failure::CertificateWanted

@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::forwarded::{self, Origin};
 use super::log::Record;
 use super::pages::{self, Form};
-use super::{balance, dns, files, forward, headers, redirect, rules, upgrade};
+use super::{balance, cache, compress, dns, files, forward, headers, redirect, rules, upgrade};
 use crate::route::{Route, Target};
 
 /// Where a CA looks for the answer to its HTTP-01 challenge (RFC 8555, section 8.3).
@@ -89,6 +89,19 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
     if let Some(text) = route.options().maintenance.text() {
         return Err(Failure::Maintenance(text.into()));
     }
+    let wish = compress::Wish::of(&request, &route);
+    let answer = along(&route, rest, request, (&asked, origin), exchange).await?;
+    Ok(compress::fit(answer, wish, &route, exchange))
+}
+
+/// Answers a request along its route.
+async fn along(
+    route: &Arc<Route>,
+    rest: usize,
+    request: Request<Incoming>,
+    (asked, origin): (&Asked, Origin),
+    exchange: &Rc<Exchange>,
+) -> Result<Response<()>, Failure> {
     match route.target() {
         Target::Redirect(target) => {
             let rest = &request.uri().path()[rest..];
@@ -98,6 +111,7 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
         Target::Apps(_) => {
             let wanted = upgrade::wanted(&request);
             let (mut head, body) = request.into_parts();
+            let client = &exchange.client;
             let secure = origin.secure || client.secure.is_some();
             let stick = balance::stick(
                 &route.options().balance,
@@ -106,15 +120,18 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
                 secure,
                 client.worker.groups.random(),
             );
-            let turn = client.worker.turn(&route, stick.key);
-            prepare(&mut head, &asked, origin, client)?;
+            let turn = client.worker.turn(route, stick.key);
+            prepare(&mut head, asked, origin, client)?;
             rules::prepare(&mut head, rest, exchange)?;
             let mut request = Request::from_parts(head, Upload::new(body, exchange));
             if let Some(wanted) = wanted {
                 return upgrade::switch(wanted, request, turn, exchange).await;
             }
             request.extensions_mut().clear();
-            let mut answer = forward::forward(request, turn, exchange).await?;
+            let mut answer = match &route.options().cache {
+                Some(wanted) => cache::answer(request, (route, wanted), turn, exchange).await?,
+                None => forward::forward(request, turn, exchange).await?,
+            };
             answer.headers_mut().extend(stick.cookie.map(|cookie| (SET_COOKIE, cookie)));
             Ok(answer)
         }

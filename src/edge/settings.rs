@@ -46,6 +46,22 @@ pub struct Settings {
     pub apps: Apps,
     /// A line for each request.
     pub access_log: AccessLog,
+    /// Answers that are kept, for routes that want it.
+    pub cache: CacheSettings,
+}
+
+/// Answers that are kept, for routes that want it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// MiB of memory for answers, of all routes together. 1 to 1048576. Default: 64.
+    pub memory_max: u32,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { memory_max: 64 }
+    }
 }
 
 /// How many clients, and how patiently they are waited for.
@@ -140,6 +156,7 @@ impl Default for Settings {
             clients: Clients::default(),
             apps: Apps::default(),
             access_log: AccessLog::default(),
+            cache: CacheSettings::default(),
         }
     }
 }
@@ -195,6 +212,7 @@ impl Settings {
         within("clients.headers_max", self.clients.headers_max, 10..=1_000);
         within("clients.streams_max", self.clients.streams_max, 1..=10_000);
         within("apps.kept_max", self.apps.kept_max, 0..=10_000);
+        within("cache.memory_max", self.cache.memory_max, 1..=1_048_576);
         within("access_log.one_of", self.access_log.one_of, 1..=1_000_000);
         if let Some(name) = &self.default_server_name {
             match Host::parse(name) {
@@ -378,6 +396,8 @@ mod tests {
             format = "json"
             file = "/var/log/freehold/access.log"
             one_of = 10
+            [cache]
+            memory_max = 16
         "#;
         let settings = read(text).unwrap();
         assert_eq!(settings.check(), Vec::<String>::new());
@@ -404,6 +424,7 @@ mod tests {
             ("clients.head_size_max = 100", "edge.clients.head_size_max is 100; it must be from 8192 to 1048576"),
             ("apps.answer_seconds = 0", "edge.apps.answer_seconds is 0; it must be from 0.01 to 86400"),
             ("access_log.one_of = 0", "edge.access_log.one_of is 0"),
+            ("cache.memory_max = 0", "edge.cache.memory_max is 0; it must be from 1 to 1048576"),
             ("listen_http = [\"127.0.0.1\", \"127.0.0.1:80\"]", "edge.listen_http names 127.0.0.1:80 twice"),
             ("listen_https = [\"224.0.0.1\"]", "multicast"),
             ("addresses = [\"0.0.0.0\"]", "edge.addresses names 0.0.0.0"),

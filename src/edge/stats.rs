@@ -189,6 +189,13 @@ counters! {
         upgrades "Connections turned over to WebSocket or another protocol.";
         aborted "Requests whose client left before the answer was complete.";
         panics "Requests that ended in a panic: a bug, please report it.";
+        cache_hits "Requests answered with what was kept and fresh.";
+        cache_stale "Requests answered with what was kept and no longer fresh: it was asked for again, or the app failed.";
+        cache_misses "Requests that had the cache ask an app.";
+        cache_coalesced "Requests that waited for what another one had the cache ask for.";
+        cache_passed "Requests of routes with a cache that were not for it.";
+        cache_revalidated "Answers of which an app said that they are still good.";
+        cache_evicted "Answers that made room for others.";
         log_lost "Lines of the access log that could not be written.";
     }
 }

@@ -23,8 +23,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::ChallengeAnswer;
 use super::announced;
 use super::balance::{Groups, Key, Turn};
+use super::cache::Cache;
 use super::census::Census;
 use super::client::{Client, Place};
+use super::compress;
 use super::connection;
 use super::direct::Date;
 use super::dns::{DnsOverHttps, Queries};
@@ -64,6 +66,8 @@ pub(super) struct Shared {
     pub(super) challenge: Arc<ChallengeAnswer>,
     pub(super) census: Arc<Census>,
     pub(super) log: Arc<AccessLog>,
+    /// Answers that are kept.
+    pub(super) cache: Cache,
     pub(super) rules: Arc<rules::Memory>,
     /// The port that browsers are sent to; `None` if HTTPS is not served.
     pub(super) https_port: Option<u16>,
@@ -99,6 +103,9 @@ pub(super) struct Worker {
     pub(super) queries: Option<Queries>,
     pub(super) log: Lines,
     pub(super) date: Date,
+    pub(super) compressing: compress::Streams,
+    /// Fetches for the cache that nobody waits for.
+    pub(super) refreshing: Cell<usize>,
     /// Whether the edge is about to stop.
     pub(super) stopping: Cell<bool>,
 }
@@ -153,6 +160,8 @@ impl Worker {
             queries,
             log,
             date: Date::default(),
+            compressing: compress::Streams::default(),
+            refreshing: Cell::new(0),
             stopping: Cell::new(false),
         })
     }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use app::{Address, App, Protocol, WEIGHT_MAX};
 pub use fault::Fault;
 pub use host::Host;
-pub use options::{Balance, By, Health, HoldSeconds, Look, Maintenance, OptionFault, Options};
+pub use options::{Balance, By, Cache, Compress, Health, HoldSeconds, Look, Maintenance, OptionFault, Options};
 pub use path::{PathPrefix, is_plain};
 pub use table::{Match, Routes};
 pub use target::{Folder, Redirect, Target};

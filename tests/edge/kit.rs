@@ -39,6 +39,11 @@ pub(crate) fn route(from: &str, target: &str) -> Route {
     Route::new(Host::parse(host).unwrap(), path, target).unwrap()
 }
 
+/// The same with options, such as `{"compress": true}`.
+pub(crate) fn route_with(from: &str, target: &str, options: &serde_json::Value) -> Route {
+    route(from, target).with_options(serde_json::from_value(options.clone()).unwrap())
+}
+
 /// Settings for one thread on free ports of this machine.
 pub(crate) fn settings() -> Settings {
     let here: SocketAddr = "127.0.0.1:0".parse().unwrap();

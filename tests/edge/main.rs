@@ -10,7 +10,9 @@ mod client;
 mod kit;
 
 mod balance;
+mod cache;
 mod changes;
+mod compress;
 mod direct;
 mod failures;
 mod files;

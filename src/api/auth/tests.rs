@@ -222,6 +222,7 @@ fn operations() -> Vec<Operation> {
         operation("PUT", "/v1/routes/{id}", "/v1/routes/app.home.example?dry_run=1", (JSON, ROUTE), Write, whole),
         operation("PUT", "/v1/routes/{id}", "/v1/routes/app.none.example?dry_run=1", (JSON, ROUTE), Write, whole),
         operation("DELETE", "/v1/routes/{id}", "/v1/routes/app.home.example%2Fapi?dry_run=1", none, Write, whole),
+        operation("DELETE", "/v1/routes/{id}/cache", "/v1/routes/app.home.example/cache", none, Write, whole),
         operation("GET", "/v1/certificates", "/v1/certificates", none, Read, free),
         operation("POST", "/v1/certificates", "/v1/certificates", (JSON, NAMES), Write, whole),
         operation("GET", "/v1/certificates/{name}", "/v1/certificates/www.home.example", none, Read, whole),

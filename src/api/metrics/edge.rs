@@ -128,6 +128,32 @@ fn apps(page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
     )
 }
 
+/// Writes what is counted of the cache; it has so many octets and answers.
+pub(super) fn cache(page: &mut Page<'_>, totals: &Totals, (size, answers): (u64, u64)) -> fmt::Result {
+    page.counters(
+        family(
+            "freehold_edge_cache_requests",
+            "Requests of routes with a cache: answered with what was kept and fresh (hit), or no longer fresh (stale), or with what \
+             another one had fetched (coalesced); an app was asked (miss); not for the cache (passed).",
+        ),
+        [
+            ("hit", totals.cache_hits),
+            ("stale", totals.cache_stale),
+            ("coalesced", totals.cache_coalesced),
+            ("miss", totals.cache_misses),
+            ("passed", totals.cache_passed),
+        ]
+        .map(|(result, count)| ([("result", result)], count)),
+    )?;
+    page.counter(
+        family("freehold_edge_cache_revalidated", "Answers of which an app said that they are still good."),
+        totals.cache_revalidated,
+    )?;
+    page.counter(family("freehold_edge_cache_evicted", "Answers that made room for others."), totals.cache_evicted)?;
+    page.gauge(family("freehold_edge_cache_answers", "What is kept."), answers)?;
+    page.gauge(family("freehold_edge_cache_size", "Memory of what is kept.").bytes(), size)
+}
+
 /// Writes what is counted of each of these routes: its id in the store, and as it is shown.
 pub(super) fn routes(
     page: &mut Page<'_>,

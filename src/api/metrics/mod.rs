@@ -64,6 +64,7 @@ fn web(page: &mut Page<'_>, admin: &Admin, snapshot: &Snapshot) -> fmt::Result {
         snapshot.routes.iter().take(ROUTES_MAX).map(|route| (route, routes::shown_id(route))).collect();
     if let Some(edge) = admin.live.as_ref().and_then(|live| live.edge.as_ref()) {
         edge::write(page, &edge.meter.totals())?;
+        edge::cache(page, &edge.meter.totals(), edge.cache.size())?;
         let ids: Vec<(&str, String)> = shown.iter().map(|(route, shown)| (route.id(), shown.clone())).collect();
         edge::routes(page, &ids, &edge.meter.routes())?;
         apps::write(page, &shown, &edge.board)?;

@@ -215,8 +215,12 @@ impl Bench {
         let addresses = server.addresses().iter().map(ToString::to_string).collect();
         let (dns, ready) = (server.meter().clone(), std::sync::Arc::new(ready));
         let acme = crate::acme::Lookout::idle(Arc::clone(store));
-        let edge =
-            Some(crate::api::LiveEdge { meter: Default::default(), https: Vec::new(), board: Default::default() });
+        let edge = Some(crate::api::LiveEdge {
+            meter: Default::default(),
+            cache: Default::default(),
+            https: Vec::new(),
+            board: Default::default(),
+        });
         Live { addresses, ourselves: Default::default(), dns, ready, acme, edge }
     }
 }

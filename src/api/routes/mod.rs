@@ -9,6 +9,7 @@
 mod apps;
 mod body;
 mod conflict;
+pub(super) mod purge;
 mod state;
 pub(super) mod trial;
 mod view;
@@ -33,6 +34,7 @@ use crate::wire::{Kind, Name};
 pub use apps::RouteAppState;
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
 pub(super) use conflict::{guard, ourselves};
+pub use purge::RoutePurge;
 pub use state::{RouteAnswer, RouteCertificate, RouteDelegation};
 pub(super) use state::{RouteState, Sources};
 pub use trial::{RouteTest, RouteTestStep};

@@ -318,3 +318,23 @@ async fn a_test_names_the_step_that_fails_and_the_cure() {
     let narrow = bench.token("narrow", r#"{"rights":"write","zones":["other.example."]}"#).await.reveal();
     assert_eq!(ask(&bench, &narrow, Method::POST, &format!("{PLACE}/test")).await.status, 403);
 }
+
+#[tokio::test]
+async fn a_purge_takes_the_right_to_change_the_route() {
+    let (bench, admin) = bench().await;
+    assert_eq!(put(&bench, &admin, PLACE, APP).await.status, 201);
+    let purge = |query: &str| format!("{PLACE}/cache{query}");
+    for query in ["", "?path=/news", "?path=/news/*", "?tag=a-17"] {
+        let reply = ask(&bench, &admin, Method::DELETE, &purge(query)).await;
+        assert_eq!((reply.status, &reply.body), (200, &json!({"id": "app.home.example/", "purged": 0})), "{query}");
+    }
+    for query in ["?path=news", "?path=/a&tag=b", "?tag=", "?tag=a,b", "?tag=a%20b", "?paths=/a"] {
+        assert_eq!(kind(&ask(&bench, &admin, Method::DELETE, &purge(query)).await), (400, "bad-request"), "{query}");
+    }
+    let none = ask(&bench, &admin, Method::DELETE, "/v1/routes/none.home.example/cache").await;
+    assert_eq!(kind(&none), (404, "no-such-route"));
+    for rights in [r#"{"rights":"read"}"#, r#"{"rights":"write","zones":["home.example"]}"#] {
+        let token = bench.token("narrow", rights).await.reveal();
+        assert_eq!(ask(&bench, &token, Method::DELETE, &purge("")).await.status, 403, "{rights}");
+    }
+}

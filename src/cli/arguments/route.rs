@@ -76,6 +76,26 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// Throw away what the edge keeps of a route's answers: all, those of a path, or those with a tag
+    #[command(after_help = "\
+Examples:
+  freehold route purge app.example.org
+  freehold route purge app.example.org /news/today
+  freehold route purge app.example.org '/news/*'
+  freehold route purge app.example.org --tag article-17
+
+Tags are the words of the Surrogate-Key or Cache-Tag that the app sent with an answer.")]
+    Purge {
+        /// The host, or host and path
+        #[arg(value_name = "HOST[/PATH]")]
+        route: String,
+        /// The path, as it is asked for, with any query; a star at its end stands for all that begin so
+        #[arg(value_name = "PATH", conflicts_with = "tag")]
+        path: Option<String>,
+        /// A word of Surrogate-Key or Cache-Tag
+        #[arg(long, value_name = "TAG")]
+        tag: Option<String>,
+    },
     /// Make the hash of a password for `basic_auth`; it is asked for, or read from standard input
     #[command(after_help = "\
 Examples:

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-use crate::api::{self, Question, RouteApp, RouteChange, RouteList, RouteSummary};
+use crate::api::{self, Question, RouteApp, RouteChange, RouteList, RoutePurge, RouteSummary};
 use crate::cli::arguments::{ChangedRoute, NewRoute, Options, Output, Route};
 use crate::cli::change::{DRY_RUN, differences, summary, warnings};
 use crate::cli::door::{Door, Place, escaped, question, with_json};
@@ -42,6 +42,7 @@ pub(super) async fn route(place: &Place, command: &Route, options: &Options) -> 
             let deed = Drain { target, drained: !undo, dry_run: *dry_run };
             drain(place, route, &deed, options).await
         }
+        Route::Purge { route, path, tag } => purge(place, route, (path.as_deref(), tag.as_deref()), options).await,
         Route::Password { user } => password(user),
         Route::Delete { route, dry_run } => {
             let door = Door::open(place, false).await?;
@@ -56,6 +57,27 @@ fn path(route: &str) -> String {
 
 fn query(dry_run: bool) -> &'static str {
     if dry_run { DRY_RUN } else { "" }
+}
+
+/// Throws away what the edge keeps of a route's answers.
+async fn purge(
+    place: &Place,
+    route: &str,
+    (only, tag): (Option<&str>, Option<&str>),
+    options: &Options,
+) -> Result<Exit, Stop> {
+    let named = only.map(|path| ("path", path)).or(tag.map(|tag| ("tag", tag)));
+    let query = named.map(|(name, word)| format!("{name}={}", escaped(word))).unwrap_or_default();
+    let mut door = Door::open(place, false).await?;
+    let done: RoutePurge = door.ask_json(question(Method::DELETE, &format!("{}/cache", path(route)), &query)?).await?;
+    door.close().await?;
+    if options.output == Output::Json {
+        json(&done)?;
+    } else {
+        let answers = if done.purged == 1 { "answer" } else { "answers" };
+        writeln!(io::stdout(), "{}: {} {answers} purged", done.id, done.purged)?;
+    }
+    Ok(Exit::Done)
 }
 
 async fn list(place: &Place, options: &Options) -> Result<Exit, Stop> {

@@ -139,6 +139,7 @@ fn the_manual_names_every_setting() {
         "edge.clients",
         "edge.apps",
         "edge.access_log",
+        "edge.cache",
         "acme",
         "acme.limits",
         "log",

@@ -23,7 +23,13 @@ pub(super) async fn give_page(
     let mut page = pages::show(failure, request.form, exchange);
     let body = match exchange.answer.replace(Answer::Nothing) {
         Answer::Octets(octets) => octets,
-        Answer::Nothing | Answer::App(..) | Answer::File(_) | Answer::Cut => hyper::body::Bytes::new(),
+        Answer::Nothing
+        | Answer::App(..)
+        | Answer::File(_)
+        | Answer::Page(_)
+        | Answer::Filling(_)
+        | Answer::Squeezed(_)
+        | Answer::Cut => hyper::body::Bytes::new(),
     };
     let last = request.last || exchange.client.is_leaving() || page.headers().contains_key(CONNECTION);
     if last {

@@ -85,7 +85,7 @@ pub(super) async fn admit(
         return Ok(None);
     }
     let ruled = exchange.ruled.get_or_init(|| {
-        Box::new(Ruled {
+        Rc::new(Ruled {
             route: Arc::clone(route),
             host: asked.authority.clone(),
             origin,

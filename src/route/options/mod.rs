@@ -7,7 +7,9 @@
 mod access;
 mod balance;
 mod basic_auth;
+mod cache;
 mod client_certificate;
+mod compress;
 mod forward_auth;
 mod given;
 mod headers;
@@ -18,6 +20,7 @@ mod maintenance;
 mod path;
 mod proxy_protocol;
 mod rate_limit;
+mod switch;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,7 +29,9 @@ use super::Fault;
 pub use access::{Access, Network};
 pub use balance::{Balance, By};
 pub use basic_auth::{BasicAuth, PasswordHash, Realm, UserName};
+pub use cache::Cache;
 pub use client_certificate::{Authorities, ClientCertificate};
+pub use compress::Compress;
 pub use forward_auth::{ForwardAuth, GuardUrl};
 pub use given::{Given, Meaning, Seconds};
 pub use headers::{FieldChanges, FieldName, FieldValue, HeaderRules};
@@ -43,6 +48,14 @@ pub use rate_limit::RateLimit;
 #[serde(deny_unknown_fields, default)]
 #[schema(as = RouteOptions)]
 pub struct Options {
+    /// Whether answers are compressed for browsers that take it, and which. Default: off.
+    #[serde(with = "switch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<compress::Given>, required = false)]
+    pub compress: Option<Compress>,
+    /// Whether answers of the apps are kept and given again, and which. Default: off.
+    #[serde(with = "switch", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<cache::Given>, required = false)]
+    pub cache: Option<Cache>,
     /// Which of several apps gets a request.
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
@@ -141,12 +154,18 @@ impl Options {
         self.forward_auth.iter().for_each(|auth| auth.check(&mut faults));
         self.client_certificate.iter().for_each(|wanted| wanted.check(&mut faults));
         self.times.check(&mut faults);
+        self.compress.iter().for_each(|compress| compress.check(&mut faults));
+        self.cache.iter().for_each(|cache| cache.check(&mut faults));
         faults
     }
 
     /// Whether a request may go straight to the app and its answer straight back.
     pub fn is_plain(&self) -> bool {
-        !self.balance.sets_cookie() && !self.maintenance.is_on() && !self.has_rules()
+        self.compress.is_none()
+            && self.cache.is_none()
+            && !self.balance.sets_cookie()
+            && !self.maintenance.is_on()
+            && !self.has_rules()
     }
 
     /// Whether requests are looked at, held back or changed by rules, beyond being led to their app.
@@ -162,6 +181,11 @@ impl Options {
             || self.body_size_max.is_some()
             || self.proxy_protocol.is_some()
             || !is_default(&self.times)
+    }
+
+    /// Whether it is found out who somebody is, and the app told.
+    pub fn asks_who(&self) -> bool {
+        self.basic_auth.is_some() || self.forward_auth.is_some() || self.client_certificate.is_some()
     }
 
     /// Takes out what only those may see who may change it.
