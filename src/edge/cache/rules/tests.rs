@@ -122,7 +122,6 @@ fn what_is_kept_and_for_how_long() {
         // Of use without being fresh (RFC 5861).
         ("", 200, "cache-control: max-age=0, stale-while-revalidate=30", "revalidate"),
         ("", 200, "cache-control: max-age=0, stale-if-error=30", "revalidate"),
-        // What contradicts itself is not fresh for anybody who says who it is, and what is no text says nothing good.
         ("", 200, "cache-control: max-age=60, \u{e9}", "no"),
     ] {
         assert_eq!(word(verdict(&wanted, request, status, response)), expected, "{request} / {status} {response}");
