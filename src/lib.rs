@@ -47,7 +47,8 @@
 //!
 //! **An HTTPS request.** `edge/worker.rs` accepts and shakes hands → `edge/connection.rs` has hyper read it, behind the
 //! strict reader → `edge/proxy.rs`: what is asked (`admit.rs`), the route ([`route::Routes::find`]), the fields (`headers.rs`,
-//! `forwarded.rs`), the app (`forward.rs`, `upgrade.rs`), a redirect or a file → its body flows back (`answer.rs`).
+//! `forwarded.rs`), which of several apps (`balance/`, by what is known of them in `health/`), the app (`forward.rs`,
+//! `upgrade.rs`), a redirect or a file → its body flows back (`answer.rs`).
 //!
 //! **The past.** [`store::Store::history`] reads the journal beside the writer: who, when, what; and makes the [`store::Change`]
 //! that takes an earlier one back.

@@ -111,6 +111,11 @@ impl Client {
         self.place.address
     }
 
+    /// The address of the listener it came to: of one for all addresses, that is none of them.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.place.local
+    }
+
     /// Whether its word about whom it speaks for is believed.
     pub(super) fn is_trusted(&self) -> bool {
         self.place.trusted
@@ -298,12 +303,14 @@ pub(super) struct Place {
     worker: Rc<Worker>,
     /// The client's address, of IPv4 never in the clothes of IPv6.
     address: SocketAddr,
+    /// The address of the listener.
+    local: SocketAddr,
     trusted: bool,
 }
 
 impl Place {
     /// A place, unless the client has too many or nobody idle makes room.
-    pub(super) fn take(worker: &Rc<Worker>, address: SocketAddr) -> Option<Self> {
+    pub(super) fn take(worker: &Rc<Worker>, address: SocketAddr, local: SocketAddr) -> Option<Self> {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let trusted = worker.shared.settings.trusts(address.ip());
         let entrance = worker.shared.census.enter(address.ip(), trusted);
@@ -313,7 +320,7 @@ impl Place {
             worker.stats().closed.add(1);
             return None;
         }
-        let place = Self { worker: Rc::clone(worker), address, trusted };
+        let place = Self { worker: Rc::clone(worker), address, local, trusted };
         if entrance == Entrance::Full && !worker.watch.make_room() {
             worker.stats().refused.add(1);
             return None;

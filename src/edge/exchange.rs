@@ -18,6 +18,7 @@ use hyper::header::HeaderValue;
 
 use tokio::time::timeout;
 
+use super::announced;
 use super::answer::Answer;
 use super::balance::Place;
 use super::client::{Client, Order};
@@ -25,6 +26,7 @@ use super::failure::Failure;
 use super::log::Record;
 use super::rules::Ruled;
 use super::stats::{AppFailure, RouteStats};
+use super::upstream::Pool;
 use super::watch::{Bell, Tick, Watched, ticks};
 use crate::limits::BODY_PROGRESS_MIN;
 use crate::route::Options;
@@ -218,6 +220,13 @@ impl Exchange {
     /// A time of the route, else that of the settings.
     fn time(&self, own: impl Fn(&Times) -> Option<Seconds>, usual: Duration) -> Duration {
         self.options().and_then(|options| own(&options.times)).map_or(usual, |seconds| seconds.0)
+    }
+
+    /// The app as this client's request finds it: where the route wants it, its connection begins with whose request it is.
+    pub(super) fn announced(&self, app: &Rc<Pool>) -> Rc<Pool> {
+        let Some(ruled) = self.ruled.get() else { return Rc::clone(app) };
+        let Some(version) = ruled.options().proxy_protocol else { return Rc::clone(app) };
+        app.greeted(announced::written(version, ruled.source(self.client.address()), self.client.local()))
     }
 
     /// A connection to an app, unless the route has less patience than the settings.

@@ -46,7 +46,7 @@ pub(super) async fn forward(
             }
             return Err(outcome);
         };
-        let pool = Rc::clone(place.pool());
+        let pool = exchange.announced(place.pool());
         exchange.is_for(place);
         match ask(&pool, *request, &mut turn, exchange).await {
             Ok((answer, home)) => {

@@ -1,13 +1,14 @@
 //! HTTPS in front of local apps: names and certificates from the snapshot, requests to apps, files and redirects.
 //!
 //! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each thread has listeners, connections
-//! and pools of its own (`worker.rs`); of what it needs for a request it shares only the snapshot, which it reads
-//! without a lock. A request goes through `proxy.rs`, which is one page.
+//! and pools of its own (`worker.rs`); of what it needs for a request it shares only the snapshot and what is known of the health
+//! of apps (`health/`), which it reads without a lock. A request goes through `proxy.rs`, which is one page.
 //!
 //! HTTP itself is hyper's; what hyper lets through and a front door should not is refused before (`strict.rs`) and
 //! after it (`admit.rs`, `headers.rs`). Nothing here knows how a certificate came about or who made a route.
 
 mod admit;
+mod announced;
 mod answer;
 mod balance;
 mod cache;

@@ -34,6 +34,9 @@ pub struct Settings {
     /// Networks of proxies whose word about the client (`X-Forwarded-For` and its like) is believed, such as
     /// `"192.0.2.0/24"`. Default: `[]`.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks of proxies that only pass octets on, and begin each connection with the PROXY protocol (version 1 or 2). From there
+    /// every connection has to begin so, and from anywhere else none may. Default: `[]`.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// The host whose certificate is shown to clients that name none in their handshake (RFC 6066, section 3), such as
     /// checks by address. Default: none, and they are turned away.
     pub default_server_name: Option<String>,
@@ -148,6 +151,7 @@ impl Default for Settings {
             addresses: Vec::new(),
             workers: 0,
             trusted_proxies: Vec::new(),
+            proxy_protocol_from: Vec::new(),
             default_server_name: None,
             clients: Clients::default(),
             apps: Apps::default(),
@@ -267,6 +271,11 @@ impl Settings {
     }
 
     /// Whether the word of a peer about its client is believed.
+    /// Whether a connection from there begins with the PROXY protocol.
+    pub(super) fn is_announced(&self, peer: IpAddr) -> bool {
+        self.proxy_protocol_from.iter().any(|network| network.contains(&peer))
+    }
+
     pub(super) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
@@ -365,6 +374,7 @@ mod tests {
             addresses = ["192.0.2.1", "2001:db8::1"]
             workers = 2
             trusted_proxies = ["192.0.2.0/24", "2001:db8::/32"]
+            proxy_protocol_from = ["192.0.2.0/24"]
             [clients]
             connections_max = 10
             connections_per_client_max = 5

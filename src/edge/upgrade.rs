@@ -84,7 +84,7 @@ pub(super) async fn switch(
             }
             return Err(outcome);
         };
-        let pool = Rc::clone(place.pool());
+        let pool = exchange.announced(place.pool());
         exchange.is_for(place);
         if pool.app().protocol == AppProtocol::H2c {
             outcome = Failure::ProtocolRefused;

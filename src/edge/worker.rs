@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ChallengeAnswer;
+use super::announced;
 use super::balance::{Groups, Key, Turn};
 use super::cache::Cache;
 use super::census::Census;
@@ -51,6 +52,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(90);
 /// Ticks between two looks for routes that are gone.
 const SWEEP: Tick = 240;
+/// Ticks between two looks for routes that nobody asked for meanwhile: ten minutes.
+const FORGET: Tick = 2_400;
 /// How often it is looked whether all connections are over when the edge stops.
 const DRAIN_STEP: Duration = Duration::from_millis(10);
 
@@ -197,9 +200,10 @@ impl Worker {
     }
 
     async fn accept(self: Rc<Self>, listener: TcpListener, secure: bool) {
+        let local = listener.local_addr().unwrap_or(SocketAddr::from(([0; 4], 0)));
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => self.admit(stream, address, secure),
+                Ok((stream, address)) => self.admit(stream, (address, local), secure),
                 Err(fault) if is_of_the_client(&fault) => (),
                 Err(_) => {
                     self.stats().accept_failed.add(1);
@@ -209,14 +213,40 @@ impl Worker {
         }
     }
 
-    fn admit(self: &Rc<Self>, stream: TcpStream, address: SocketAddr, secure: bool) {
-        let Some(place) = Place::take(self, address) else { return };
+    fn admit(self: &Rc<Self>, stream: TcpStream, (address, local): (SocketAddr, SocketAddr), secure: bool) {
+        let Some(place) = Place::take(self, address, local) else { return };
         prepare(&stream);
+        if self.shared.settings.is_announced(address.ip().to_canonical()) {
+            let worker = Rc::clone(self);
+            spawn_local(async move { worker.hear_out(stream, place, local, secure).await });
+        } else {
+            self.welcome(stream, place, secure);
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, stream: TcpStream, place: Place, secure: bool) {
         let worker = Rc::clone(self);
         if secure {
             spawn_local(async move { worker.shake_hands(stream, place).await });
         } else {
             spawn_local(connection::serve(Stream::Plain(stream), Client::new(self, place, None)));
+        }
+    }
+
+    /// Hears from a proxy whose connection it is, before anything else is said on it.
+    async fn hear_out(self: Rc<Self>, mut stream: TcpStream, place: Place, local: SocketAddr, secure: bool) {
+        let told = timeout(self.shared.settings.clients.handshake, announced::read(&mut stream)).await;
+        let place = match told {
+            Ok(Ok(None)) => Some(place),
+            Ok(Ok(Some(address))) => {
+                drop(place);
+                Place::take(&self, address, local)
+            }
+            Ok(Err(_)) => return self.stats().misbehaved.add(1),
+            Err(_) => return self.stats().timed_out.add(1),
+        };
+        if let Some(place) = place {
+            self.welcome(stream, place, secure);
         }
     }
 
@@ -263,7 +293,7 @@ impl Worker {
                 self.stats().panics.add(1);
             }
             self.apps.sweep(self.watch.now());
-            self.groups.sweep(self.watch.now().is_multiple_of(SWEEP));
+            self.groups.sweep(self.watch.now().is_multiple_of(FORGET));
             self.log.flush(self.stats());
             if self.watch.now().is_multiple_of(SWEEP) {
                 let snapshot = self.shared.snapshots.load();

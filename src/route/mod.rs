@@ -68,6 +68,12 @@ impl Route {
     /// A route, if its target is sound.
     pub fn new(host: Host, path: PathPrefix, target: Target) -> Result<Self, Fault> {
         target.check()?;
+        // Only of all apps together; when one is typed, the others are not known yet.
+        if let Target::Apps(apps) = &target
+            && apps.iter().all(|app| app.backup)
+        {
+            return Err(Fault::new("every app of the route is a backup", "leave one of them without \"backup\""));
+        }
         let id = format!("{host}{path}").into();
         Ok(Self { host, path, target, plain_http: false, options: Arc::default(), id })
     }

@@ -106,9 +106,6 @@ fn check_apps(apps: &[App]) -> Result<(), Fault> {
         }
         check_weight(app.weight).map_err(|fault| Fault { message: format!("{app}: {}", fault.message), ..fault })?;
     }
-    if apps.iter().all(|app| app.backup) {
-        return Err(Fault::new("every app of the route is a backup", "leave one of them without \"backup\""));
-    }
     Ok(())
 }
 

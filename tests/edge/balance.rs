@@ -69,10 +69,14 @@ fn a_busy_app_gets_no_more_while_another_has_less_to_do() {
         let quick = named("quick");
         let edge = edge(json!([slow.url(), quick.url()]), json!({"balance": {"by": by}}));
         std::thread::scope(|scope| {
+            let mut asked = 0;
             while slow.seen().is_empty() {
                 scope.spawn(|| get(&edge, "a.test", "/"));
+                asked += 1;
                 std::thread::sleep(Duration::from_millis(20));
             }
+            // Nothing is under way any more but what the busy one has.
+            edge.until("quiet", |stats| stats.requests() + slow.seen().len() as u64 == asked);
             let mut client = Client::https(&edge, "a.test");
             for long in [false, true] {
                 assert_eq!(counts(&mut client, 20, long), HashMap::from([("quick".to_owned(), 20)]), "{by}");

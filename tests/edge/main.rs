@@ -24,6 +24,7 @@ mod rules;
 mod rules_auth;
 mod rules_certificates;
 mod rules_limits;
+mod rules_proxy;
 mod smuggling;
 mod sockets;
 mod streams;

@@ -89,12 +89,11 @@ fn who_guesses_is_slowed_and_who_knows_is_not() {
         with(&edge, &format!("X-Forwarded-For: {client}\r\n{}", basic("anna", password)))
     };
     assert_eq!(from("192.0.2.1", "secret").status, 200);
-    let guesses: Vec<_> = (0..12).map(|number| from("192.0.2.1", &format!("guess{number}"))).collect();
-    let refused = guesses.iter().filter(|answer| answer.status == 429).count();
-    assert!((1..=2).contains(&refused), "ten at once and one every six seconds: {refused}");
-    let last = guesses.last().unwrap();
-    let wait: u32 = last.field("retry-after").parse().unwrap();
-    assert!((1..=6).contains(&wait) && last.text().contains("wrong passwords"), "{}", last.head);
+    let guesses: Vec<_> = (0..16).map(|number| from("192.0.2.1", &format!("guess{number}"))).collect();
+    let refused: Vec<_> = guesses.iter().filter(|answer| answer.status == 429).collect();
+    assert!((1..=6).contains(&refused.len()), "ten at once and one every six seconds: {refused:?}");
+    let wait: u32 = refused[0].field("retry-after").parse().unwrap();
+    assert!((1..=6).contains(&wait) && refused[0].text().contains("wrong passwords"), "{}", refused[0].head);
     assert_eq!(from("192.0.2.1", "secret").status, 200, "who was here before is remembered");
     assert_eq!(from("192.0.2.2", "secret").status, 200, "others are not held to it");
 }

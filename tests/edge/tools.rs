@@ -14,7 +14,7 @@ use super::client::{Client, get};
 use super::kit::{Edge, has, route, settings, until};
 
 /// A program that runs for a test and ends with it.
-struct Program(Child);
+pub(crate) struct Program(pub(crate) Child);
 
 impl Drop for Program {
     fn drop(&mut self) {

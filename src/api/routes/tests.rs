@@ -85,6 +85,28 @@ async fn a_route_comes_with_its_records_and_goes_with_them() {
 }
 
 #[tokio::test]
+async fn options_are_told_with_all_their_faults_and_hashes_only_to_who_may_change_them() {
+    let (bench, admin) = bench().await;
+    let reader = bench.token("reader", r#"{"rights":"read"}"#).await.reveal();
+    let hash = "$2y$05$MEGs2cmkBqd5lp5YNn4Rcul0qp1kA4I0zIbhLrXYFZJzdZAU3VBQm";
+    let with = |options: &Value| json!({"apps": [{"url": "http://127.0.0.1:3000"}], "options": options}).to_string();
+    let wrong = json!({"access": {"allow": ["home"]}, "basic_auth": {"users": {"anna": "s3cret!"}}});
+    let refused = put(&bench, &admin, PLACE, &with(&wrong)).await;
+    let told = refused.body.to_string();
+    assert_eq!(refused.status, 422, "{told}");
+    assert!(told.contains("/options/access/allow/0") && told.contains("/options/basic_auth/users/anna"), "{told}");
+    assert!(!told.contains("s3cret!"), "what may be a password is not said again: {told}");
+    let made = put(&bench, &admin, PLACE, &with(&json!({"basic_auth": {"users": {"anna": hash}}}))).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    for path in [PLACE, "/v1/routes"] {
+        let full = ask(&bench, &admin, Method::GET, path).await.body.to_string();
+        assert!(full.contains(hash), "{full}");
+        let shown = ask(&bench, &reader, Method::GET, path).await.body.to_string();
+        assert!(shown.contains(r#""users":{"anna":"hidden"}"#) && !shown.contains("$2y$"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn what_stands_by_hand_is_in_the_way_and_what_is_a_routes_is_not_for_hands() {
     let (bench, admin) = bench().await;
     for host in ["www", "alias"] {

@@ -58,23 +58,27 @@ pub(super) async fn ask(
     let silent = |reason: &str| Failure::GuardSilent(reason.to_owned());
     let Some(url) = auth.url.meaning() else { return Err(silent("its URL cannot be read")) };
     let head = question(request, origin, &ruled.host, url, &exchange.client.worker.shared.mark)?;
-    let answer = in_time(auth, put(url, &head, exchange)).await?;
-    let (answer, home) = answer;
+    let (answer, home) = in_time(auth, put(url, &head, exchange)).await?;
     if !answer.status().is_success() {
         return hand_back(answer, home, exchange).map(Some);
     }
+    copy(auth, answer.headers(), ruled);
+    let _ = timeout(auth.seconds.0, finish(answer, home)).await; // what is left of it is of no use to anybody
+    Ok(None)
+}
+
+/// Keeps what the app and the client are told of an answer that lets pass.
+fn copy(auth: &ForwardAuth, answer: &HeaderMap, ruled: &Ruled) {
     let mut copied = ruled.copied.borrow_mut();
     for name in auth.copy.iter().filter_map(Given::meaning) {
-        for value in answer.headers().get_all(&name.0) {
+        for value in answer.get_all(&name.0) {
             copied.append(&name.0, value.clone());
         }
     }
-    for cookie in answer.headers().get_all(SET_COOKIE) {
-        ruled.told.borrow_mut().append(SET_COOKIE, cookie.clone());
+    let mut told = ruled.told.borrow_mut();
+    for cookie in answer.get_all(SET_COOKIE) {
+        told.append(SET_COOKIE, cookie.clone());
     }
-    drop(copied);
-    in_time(auth, async { Ok(finish(answer, home).await) }).await?;
-    Ok(None)
 }
 
 async fn in_time<T>(auth: &ForwardAuth, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

@@ -13,6 +13,7 @@ mod security;
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ pub(super) struct Ruled {
     route: Arc<Route>,
     /// The host that is asked for, with its port.
     host: HeaderValue,
-    /// Whether the client itself speaks TLS.
-    secure: bool,
+    /// Whom the request is from.
+    origin: Origin,
     /// Fields that the answer gets beside its own.
     told: RefCell<HeaderMap>,
     /// Fields that the app is told, in place of the client's.
@@ -60,6 +61,12 @@ pub(super) struct Ruled {
 }
 
 impl Ruled {
+    /// The port that the request is from. Of a client behind a trusted proxy only the address is known.
+    pub(super) fn source(&self, peer: SocketAddr) -> SocketAddr {
+        let port = if peer.ip() == self.origin.address { peer.port() } else { 0 };
+        SocketAddr::new(self.origin.address, port)
+    }
+
     /// What the route asks for.
     pub(super) fn options(&self) -> &Options {
         self.route.options()
@@ -81,7 +88,7 @@ pub(super) async fn admit(
         Rc::new(Ruled {
             route: Arc::clone(route),
             host: asked.authority.clone(),
-            secure: origin.secure,
+            origin,
             told: RefCell::default(),
             copied: RefCell::default(),
         })
@@ -182,7 +189,7 @@ pub(super) fn finish(headers: &mut HeaderMap, exchange: &Exchange) {
         headers.append(name, value.clone());
     }
     if options.security_headers {
-        security::complete(headers, ruled.secure);
+        security::complete(headers, ruled.origin.secure);
     }
     options.headers.response.apply(headers);
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
@@ -57,7 +58,9 @@ impl Pool {
     async fn reach_patiently(self: &Rc<Self>, http1_only: bool) -> Result<Stream, Failure> {
         let (server, port) = match &self.app.address {
             Address::Unix(path) => {
-                return UnixStream::connect(path).await.map(Stream::Unix).map_err(|fault| unreached(&fault));
+                let mut stream = UnixStream::connect(path).await.map_err(|fault| unreached(&fault))?;
+                stream.write_all(&self.greeting).await.map_err(|fault| unreached(&fault))?;
+                return Ok(Stream::Unix(stream));
             }
             Address::Tcp { server, port } => (server, *port),
         };
@@ -65,7 +68,8 @@ impl Pool {
             Server::Ip(address) => connect(SocketAddr::new(*address, port)).await,
             Server::Name(name) => self.connect_by_name(name, port).await?,
         };
-        let stream = stream.map_err(|fault| unreached(&fault))?;
+        let mut stream = stream.map_err(|fault| unreached(&fault))?;
+        stream.write_all(&self.greeting).await.map_err(|fault| unreached(&fault))?;
         let check = match self.app.protocol {
             Protocol::Http | Protocol::H2c => return Ok(Stream::Tcp(stream)),
             Protocol::Https => true,

@@ -64,6 +64,8 @@ pub(super) struct Pool {
     settings: Rc<settings::Apps>,
     tls: Rc<AppTls>,
     now: Rc<Cell<Tick>>,
+    /// What each connection begins with, in front of all else.
+    greeting: Box<[u8]>,
     idle: RefCell<Vec<Idle>>,
     habit: Cell<Habit>,
     resting: RefCell<Vec<Resting>>,
@@ -75,7 +77,7 @@ pub(super) struct Pool {
     missed: RefCell<Option<Failure>>,
     /// Whether the app agreed to HTTP/2 when it was asked last; at first that is hoped for.
     shares: Cell<bool>,
-    names: Names,
+    names: Rc<Names>,
     /// How often an address of the app's name has gone: what was connected before that is not used again.
     moves: Cell<u32>,
     down_until: Cell<Tick>,
@@ -114,26 +116,8 @@ impl Apps {
     pub(super) fn pool(&self, app: &App) -> Rc<Pool> {
         let key = (app.protocol, app.address.clone());
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(key).or_insert_with(|| {
-            Rc::new(Pool {
-                app: app.clone(),
-                settings: Rc::clone(&self.settings),
-                tls: Rc::clone(&self.tls),
-                now: Rc::clone(&self.now),
-                idle: RefCell::default(),
-                habit: Cell::new(Habit::Unknown),
-                resting: RefCell::default(),
-                shared: RefCell::default(),
-                opening: Cell::new(false),
-                opened: Notify::new(),
-                missed: RefCell::default(),
-                shares: Cell::new(true),
-                names: Names::default(),
-                moves: Cell::new(0),
-                down_until: Cell::new(0),
-                used: Cell::new(0),
-            })
-        });
+        let pool =
+            pools.entry(key).or_insert_with(|| Rc::new(Pool::new(app.clone(), &self.settings, &self.tls, &self.now)));
         pool.used.set(self.now.get());
         Rc::clone(pool)
     }
@@ -157,6 +141,35 @@ impl Apps {
 }
 
 impl Pool {
+    fn new(app: App, settings: &Rc<settings::Apps>, tls: &Rc<AppTls>, now: &Rc<Cell<Tick>>) -> Self {
+        Self {
+            app,
+            settings: Rc::clone(settings),
+            tls: Rc::clone(tls),
+            now: Rc::clone(now),
+            greeting: Box::default(),
+            idle: RefCell::default(),
+            habit: Cell::new(Habit::Unknown),
+            resting: RefCell::default(),
+            shared: RefCell::default(),
+            opening: Cell::new(false),
+            opened: Notify::new(),
+            missed: RefCell::default(),
+            shares: Cell::new(true),
+            names: Rc::default(),
+            moves: Cell::new(0),
+            down_until: Cell::new(0),
+            used: Cell::new(0),
+        }
+    }
+
+    /// The same app for one request whose connection begins with these octets. Nobody else finds it, so the connection ends with
+    /// the request.
+    pub(super) fn greeted(&self, greeting: Vec<u8>) -> Rc<Self> {
+        let pool = Self::new(self.app.clone(), &self.settings, &self.tls, &self.now);
+        Rc::new(Self { greeting: greeting.into(), names: Rc::clone(&self.names), ..pool })
+    }
+
     /// The app.
     pub(super) fn app(&self) -> &App {
         &self.app

@@ -89,7 +89,7 @@ impl Pool {
         let (pool, name) = (Rc::clone(self), name.to_owned());
         spawn_local(async move {
             let _asking = Asking(Rc::clone(&pool));
-            let found = lookup_host((&*name, port)).await.map(|found| addresses(found));
+            let found = lookup_host((&*name, port)).await.map(addresses);
             pool.learn(found);
         });
     }

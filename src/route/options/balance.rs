@@ -16,14 +16,15 @@ const SLOW_START_MAX: u16 = 3_600;
 #[schema(as = RouteBalance)]
 pub struct Balance {
     /// By what it is chosen.
+    #[schema(required = false)]
     pub by: By,
     /// The name of the header or the cookie. Of a cookie it may be left out: then the edge sets one of its own.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[schema(max_length = 64, examples("sessionid"))]
+    #[schema(required = false, max_length = 64, examples("sessionid"))]
     pub name: String,
     /// Seconds in which the share of an app that has come back grows to the whole of it. 0 to 3600; 0: it has it at once.
     #[serde(skip_serializing_if = "super::is_default")]
-    #[schema(maximum = 3600, examples(30))]
+    #[schema(required = false, maximum = 3600, examples(30))]
     pub slow_start_seconds: u16,
 }
 

@@ -92,8 +92,12 @@ pub(super) fn reserved(name: &HeaderName, of_request: bool) -> Option<&'static s
         "content-length" | "transfer-encoding" => Some("says where a message ends"),
         "host" if of_request => Some("says which site is asked for"),
         "via" if of_request => Some("shows requests that go in a circle"),
-        "forwarded" | "x-real-ip" if of_request => Some("says from whom a request is"),
-        name if of_request && name.starts_with("x-forwarded-") => Some("says from whom a request is"),
+        "forwarded" | "x-real-ip" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host"
+        | "x-forwarded-prefix"
+            if of_request =>
+        {
+            Some("says from whom a request is")
+        }
         _ => None,
     }
 }

@@ -17,36 +17,36 @@ const PATH_SIZE_MAX: usize = 1_024;
 pub struct Health {
     /// The path that each app is asked for from time to time; empty: none.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[schema(max_length = 1024, examples("/health"))]
+    #[schema(required = false, max_length = 1024, examples("/health"))]
     pub path: String,
     /// The statuses of an app that is well: `200`, or a range such as `200-399`.
     #[serde(skip_serializing_if = "is_usual_status")]
-    #[schema(default = "200-399", examples("200-299"))]
+    #[schema(required = false, default = "200-399", examples("200-299"))]
     pub status: String,
     /// Whether it is enough that the app takes a connection. Not together with a path.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(default = false, examples(false))]
+    #[schema(required = false, default = false, examples(false))]
     pub tcp: bool,
     /// Seconds between two looks, give or take a tenth. 1 to 3600.
     #[serde(skip_serializing_if = "is_five")]
-    #[schema(default = 5, minimum = 1, maximum = 3600, examples(5))]
+    #[schema(required = false, default = 5, minimum = 1, maximum = 3600, examples(5))]
     pub interval_seconds: u16,
     /// Seconds in which the app has to answer. 1 to 60.
     #[serde(skip_serializing_if = "is_two")]
-    #[schema(default = 2, minimum = 1, maximum = 60, examples(2))]
+    #[schema(required = false, default = 2, minimum = 1, maximum = 60, examples(2))]
     pub timeout_seconds: u16,
     /// Good looks in a row until an app that was down is up. 1 to 100.
     #[serde(skip_serializing_if = "is_two")]
-    #[schema(default = 2, minimum = 1, maximum = 100, examples(2))]
+    #[schema(required = false, default = 2, minimum = 1, maximum = 100, examples(2))]
     pub rise: u16,
     /// Bad looks in a row until an app is down. 1 to 100.
     #[serde(skip_serializing_if = "is_three")]
-    #[schema(default = 3, minimum = 1, maximum = 100, examples(3))]
+    #[schema(required = false, default = 3, minimum = 1, maximum = 100, examples(3))]
     pub fall: u16,
     /// Requests in a row that an app has to fail until it is left out for a while, where the route has others. 0 to 1000; 0: it
     /// never is.
     #[serde(skip_serializing_if = "is_five")]
-    #[schema(default = 5, maximum = 1000, examples(5))]
+    #[schema(required = false, default = 5, maximum = 1000, examples(5))]
     pub eject_after: u16,
 }
 

@@ -18,6 +18,7 @@ mod hold;
 mod limits;
 mod maintenance;
 mod path;
+mod proxy_protocol;
 mod rate_limit;
 mod switch;
 
@@ -39,6 +40,7 @@ pub use hold::HoldSeconds;
 pub use limits::Times;
 pub use maintenance::Maintenance;
 pub use path::{PathRule, Prefix};
+pub use proxy_protocol::ProxyProtocol;
 pub use rate_limit::RateLimit;
 
 /// How the requests of a route are treated.
@@ -56,15 +58,19 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// Which of several apps gets a request.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub balance: Balance,
     /// How it is found out whether an app is well.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub health: Health,
     /// Seconds for which a request waits for an app that restarts. 0 to 60; 0: not at all.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub hold_seconds: HoldSeconds,
     /// Whether visitors are told that the site takes a break; a text is shown to them.
     #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
     pub maintenance: Maintenance,
     /// The path as the app sees it.
     #[serde(skip_serializing_if = "is_default")]
@@ -102,6 +108,10 @@ pub struct Options {
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false, examples(10485760))]
     pub body_size_max: Option<u64>,
+    /// By which version of the PROXY protocol apps are told whose connection it is.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false)]
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// How patiently apps and clients are waited for.
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
@@ -169,6 +179,7 @@ impl Options {
             || self.forward_auth.is_some()
             || self.client_certificate.is_some()
             || self.body_size_max.is_some()
+            || self.proxy_protocol.is_some()
             || !is_default(&self.times)
     }
 

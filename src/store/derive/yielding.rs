@@ -7,10 +7,10 @@
 //! and not at the apex of the zone, for other names of the zone may well be certified by others (a page hosted elsewhere), and
 //! would not be any more; and it yields to one that the owner has put above, which says what shall be for all below it.
 
-use super::super::addresses::EdgeAddresses;
-use super::super::snapshot::Snapshot;
 use super::{TTL, closest, set};
 use crate::route::Route;
+use crate::store::addresses::EdgeAddresses;
+use crate::store::snapshot::Snapshot;
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{SetData, Zone};
 

@@ -14,7 +14,7 @@ use freehold::edge::{Purge, Settings};
 use serde_json::{Value, json};
 
 use super::app::{App, Seen};
-use super::client::{Answer, Client, ask, http2, read, request, run};
+use super::client::{Answer, Client, http2, read, request, run};
 use super::kit::{Edge, PATIENCE, route_with, settings, until};
 
 /// An app that answers as it is told, and says in each answer how often it was asked.
