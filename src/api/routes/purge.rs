@@ -48,12 +48,12 @@ impl<S: Send + Sync> FromRequestParts<S> for PurgeQuery {
         }
         if path.as_ref().is_some_and(|path| !path.starts_with('/') || path.len() > WORD_SIZE_MAX) {
             return wrong(
-                "the path is none",
+                "what is named is no path",
                 "write it from the slash on, as in /news; a star at its end means all that begin so",
             );
         }
         if tag.as_ref().is_some_and(|tag| tag.is_empty() || tag.contains([' ', ',']) || tag.len() > WORD_SIZE_MAX) {
-            return wrong("the tag is none", "write one word of Surrogate-Key or Cache-Tag");
+            return wrong("what is named is no tag", "write one word of Surrogate-Key or Cache-Tag");
         }
         Ok(Self { path, tag })
     }
