@@ -38,6 +38,8 @@ pub struct Route {
     target: Target,
     plain_http: bool,
     options: Arc<Options>,
+    /// [`Options::is_plain`], which every request asks.
+    plain: bool,
     id: Box<str>,
 }
 
@@ -75,7 +77,7 @@ impl Route {
             return Err(Fault::new("every app of the route is a backup", "leave one of them without \"backup\""));
         }
         let id = format!("{host}{path}").into();
-        Ok(Self { host, path, target, plain_http: false, options: Arc::default(), id })
+        Ok(Self { host, path, target, plain_http: false, options: Arc::default(), plain: true, id })
     }
 
     /// The same route, open or closed to plain HTTP.
@@ -85,7 +87,12 @@ impl Route {
 
     /// The same route with other options; they have to be sound ([`Options::check`]).
     pub fn with_options(self, options: Options) -> Self {
-        Self { options: Arc::new(options), ..self }
+        Self { plain: options.is_plain(), options: Arc::new(options), ..self }
+    }
+
+    /// Whether a request may go straight to the app and its answer straight back ([`Options::is_plain`]).
+    pub fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// How its requests are treated.

@@ -191,7 +191,7 @@ fn find(line: &Line<'_>, host: &str, client: &Client) -> Option<Arc<Route>> {
         Target::Apps(apps) => apps.iter().all(|app| app.protocol == Protocol::Http),
         Target::Redirect(_) | Target::Folder(_) => false,
     };
-    (open && near && route.options().is_plain()).then(|| Arc::clone(route))
+    (open && near && route.is_plain()).then(|| Arc::clone(route))
 }
 
 /// Writes the head as the app gets it: the fields of the client that it may see, and what we say ourselves.
