@@ -1,7 +1,9 @@
 //! Routes and certificates change under load, and nobody notices but those who should.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use freehold::store::Snapshot;
@@ -123,6 +125,40 @@ fn a_renewed_certificate_is_shown_from_the_next_handshake_on() {
     edge.snapshots.store(Arc::new(next));
     assert_ne!(shown(), before);
     assert_eq!(kept.get("a.test", "/").text(), "hello", "a connection that is there stays");
+}
+
+#[test]
+fn twenty_renewals_under_load_fail_no_handshake_and_no_request() {
+    let app = App::hello();
+    let edge = Edge::start(&[("a.test", &app.url())]);
+    let over = AtomicBool::new(false);
+    let shown = std::thread::scope(|scope| {
+        let loads: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut kept, mut shown) = (Client::https(&edge, "a.test"), BTreeSet::new());
+                    while !over.load(Ordering::Relaxed) {
+                        let stream = tls(&edge, "a.test", tls_config(&edge, &["http/1.1"])).unwrap();
+                        shown.insert(stream.conn.peer_certificates().unwrap()[0].to_vec());
+                        assert_eq!(Client::over(stream).get("a.test", "/").text(), "hello");
+                        assert_eq!(kept.get("a.test", "/").text(), "hello");
+                    }
+                    shown
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            let mut next = Snapshot::clone(&edge.snapshots.load());
+            next.certificates.insert(Arc::new(edge.issue("a.test", now())));
+            edge.snapshots.store(Arc::new(next));
+            std::thread::sleep(Duration::from_millis(40)); // the clients need the processor
+        }
+        over.store(true, Ordering::Relaxed);
+        loads.into_iter().flat_map(|load| load.join().unwrap()).collect::<BTreeSet<_>>()
+    });
+    assert!(shown.len() > 5, "{} certificates were shown", shown.len());
+    let stats = edge.running().stats();
+    assert_eq!((stats.answers[4], stats.answers[5], stats.aborted), (0, 0, 0));
 }
 
 #[test]
