@@ -76,6 +76,12 @@ pub(super) fn name_servers(zone: &Zone) -> Vec<Name> {
     hosts
 }
 
+/// The name of the primary, as a zone of ours says itself.
+pub(super) fn primary(zone: &Zone) -> Option<Name> {
+    let start = zone.apex_node().set(Kind::SOA)?;
+    NameRef::read(start.rdatas().next()?).map(|(name, _)| name.to_lower()).ok()
+}
+
 /// The addresses of a host, if our zones know them.
 pub(super) fn addresses(snapshot: &Snapshot, host: NameRef<'_>) -> Vec<IpAddr> {
     let mut found = Vec::new();
@@ -101,8 +107,12 @@ pub(super) fn is_own(snapshot: &Snapshot, address: IpAddr) -> bool {
             four.chain(edge.ipv6().iter().copied().map(IpAddr::from))
         })
         .collect();
-    // The kernel lets a socket have an address only if the machine has it.
-    told.contains(&address) || UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
+    told.contains(&address) || is_here(address)
+}
+
+/// Whether this machine has the address: the kernel lets a socket have no other.
+pub(super) fn is_here(address: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 
 #[cfg(test)]

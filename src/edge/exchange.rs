@@ -313,6 +313,11 @@ impl Exchange {
         }
     }
 
+    /// The body of the request was there with its head, and is so long.
+    pub(super) fn received(&self, octets: u64) {
+        self.upload.total.set(octets);
+    }
+
     /// Another part of the answer goes to the client.
     pub(super) fn gives(&self, octets: u64) {
         self.sent.set(self.sent.get() + octets);

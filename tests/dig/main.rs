@@ -12,6 +12,9 @@
 mod encrypted;
 #[path = "../kit/mod.rs"]
 mod kit;
+#[path = "../metrics/page.rs"]
+#[allow(dead_code, reason = "only what a page says")]
+mod metrics;
 mod network;
 mod options;
 mod others;

@@ -5,6 +5,7 @@
 
 #[path = "../kit/disk.rs"]
 mod disk;
+mod edge;
 #[path = "../cli/kit.rs"]
 #[allow(dead_code, reason = "the commands' tests use the rest")]
 mod kit;

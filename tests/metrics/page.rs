@@ -6,11 +6,15 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The longest that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks over the Unix socket: status, content type and body.
 pub(crate) fn ask(socket: &Path, method: &str, path: &str) -> (u16, String, String) {
     let stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(crate::kit::PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     exchange(stream, &format!("{method} {path} HTTP/1.1\r\nHost: freehold\r\nConnection: close\r\n\r\n"))
 }
 
@@ -18,7 +22,7 @@ pub(crate) fn ask(socket: &Path, method: &str, path: &str) -> (u16, String, Stri
 pub(crate) fn ask_tcp(url: &str, path: &str, header: &str) -> u16 {
     let host = url.strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(crate::kit::PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     exchange(stream, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}\r\n")).0
 }
 
@@ -64,6 +68,11 @@ impl Page {
             }
         }
         page
+    }
+
+    /// Whether there is such a series.
+    pub(crate) fn knows(&self, series: &str) -> bool {
+        self.values.contains_key(series)
     }
 
     /// The value of a series; of a family without its labels, the sum.

@@ -42,8 +42,8 @@ pub(crate) enum Data {
     Address(IpAddr),
     NameServer(Name),
     Alias(Name),
-    /// The name of the primary, and the serial.
-    Start(u32),
+    /// Where a zone starts: the name of its primary (MNAME).
+    Start(Name),
     /// All strings, one behind the other.
     Text(Vec<u8>),
     /// Flags, tag in lower case, value (RFC 8659, section 4.1).
@@ -174,10 +174,7 @@ impl<'a> Reader<'a> {
             Kind::AAAA => Data::Address(<[u8; 16]>::try_from(self.take(16)?).ok()?.into()),
             Kind::NS => Data::NameServer(self.name()?),
             Kind::CNAME => Data::Alias(self.name()?),
-            Kind::SOA => {
-                let (_, _) = (self.name()?, self.name()?);
-                Data::Start(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
-            }
+            Kind::SOA => Data::Start(self.name()?),
             Kind::TXT => Data::Text(self.text()?),
             Kind::CAA => {
                 let ([flags, size], rest) = self.octets.get(self.at..)?.split_first_chunk()?;

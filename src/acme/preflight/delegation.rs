@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::acme::ask::{NO_SUCH_NAME, Reply, Resolver, ask, name_servers, rcode};
+use crate::acme::ask::{Data, NO_SUCH_NAME, Reply, Resolver, ask, name_servers, rcode};
 use crate::acme::own::{self, shown};
 use crate::acme::trouble::Trouble;
 use crate::store::Snapshot;
@@ -218,20 +218,35 @@ async fn standing(
     if addresses.is_empty() {
         addresses = resolver.addresses(host.borrow()).await.unwrap_or_default();
     }
-    if addresses.iter().any(|address| own::is_own(snapshot, *address)) {
-        return Standing::Ours;
-    }
+    addresses.sort_by_key(|address| !own::is_own(snapshot, *address));
     let mut lame = "it has no address".to_owned();
     for address in addresses {
+        let is_own = own::is_own(snapshot, address);
+        // Not every router leads its own address back inside, so that one need not answer; but this machine may have more
+        // than one name server, and it can be asked which of them has the address.
+        if is_own && !own::is_here(address) {
+            return Standing::Ours;
+        }
         match ask(SocketAddr::new(address, 53), zone.borrow(), Kind::SOA, false).await {
             Ok(reply) if reply.rcode == 0 && reply.authoritative => {
-                return if ours.contains(host) { Standing::Follows } else { Standing::Stranger };
+                return match () {
+                    () if is_own && starts_alike(snapshot, zone, &reply) => Standing::Ours,
+                    () if ours.contains(host) => Standing::Follows,
+                    () => Standing::Stranger,
+                };
             }
             Ok(reply) => lame = format!("{address} answers {} for the zone", rcode(reply.rcode)),
+            Err(_) if is_own => return Standing::Ours, // the router leads port 53 to another one here
             Err(reason) => lame = format!("{address}: {reason}"),
         }
     }
     Standing::Lame(lame)
+}
+
+/// Whether a server names the primary of the zone that we name.
+fn starts_alike(snapshot: &Snapshot, zone: &Name, reply: &Reply) -> bool {
+    let primary = snapshot.zones.get(zone.borrow()).and_then(|zone| own::primary(zone)).map(Data::Start);
+    primary.is_some_and(|primary| reply.answer.iter().any(|record| record.data == primary))
 }
 
 fn list(hosts: &[Name]) -> String {

@@ -1,5 +1,6 @@
 //! `freehold route show` and `freehold route test`: how a route stands, and where a visit to it fails.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use hyper::Method;
@@ -99,7 +100,9 @@ pub(super) async fn test(place: &Place, path: &str, options: &Options) -> Result
     }
     let mut out = io::stdout().lock();
     table(&mut out, &["STEP", "VIEW", "MS", "", "FOUND"], &rows(&test.steps))?;
-    for step in test.steps.iter().filter(|step| step.cure.is_some()) {
+    // Both views often find the same.
+    let mut told = HashSet::new();
+    for step in test.steps.iter().filter(|step| step.cure.is_some() && told.insert((&step.message, &step.cure))) {
         let kind = if step.outcome == "wrong" { "wrong" } else { "unknown" };
         writeln!(out, "{kind}: {}\n = cure: {}", step.message, step.cure.as_deref().unwrap_or_default())?;
     }

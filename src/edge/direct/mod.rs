@@ -120,6 +120,7 @@ async fn serve_all(octets: BytesMut, guarded: &mut Guarded, client: &Rc<Client>)
 async fn serve_one(request: Request, peer: &mut Peer<'_>, client: &Rc<Client>) -> Next {
     let exchange = Exchange::begin(client);
     exchange.is_about(&request.host, request.record(client));
+    exchange.received(request.body_size);
     exchange.belongs_to(client.worker.route_stats(request.route.id()));
     exchange.record.borrow().set_route(request.route.id());
     match ask::ask(&request, peer, &exchange).await {

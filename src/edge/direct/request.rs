@@ -33,6 +33,8 @@ const NAME_SIZE_MAX: usize = 64;
 pub(super) struct Request {
     /// Octets of it as the client sent it.
     pub(super) size: usize,
+    /// Octets of its body.
+    pub(super) body_size: u64,
     /// As the app gets it.
     pub(super) outgoing: Vec<u8>,
     /// Along which route it goes.
@@ -77,6 +79,7 @@ impl Request {
         let noted = client.worker.shared.log.is_on().then(|| note(&line, parsed.headers)).flatten();
         Some(Self {
             size,
+            body_size,
             outgoing,
             key: key_of(&route.options().balance, parsed.headers, client),
             route,
