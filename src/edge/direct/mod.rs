@@ -17,7 +17,9 @@ mod date;
 mod page;
 mod relay;
 mod request;
+mod rest;
 mod stamp;
+mod streams;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -34,7 +36,9 @@ use ask::Miss;
 use request::Request;
 
 pub(super) use date::Date;
+pub(super) use rest::Rest;
 pub(super) use stamp::Stamp;
+pub(super) use streams::handle;
 
 /// Octets of a request that go this way: its head, and its body if it has one.
 const REQUEST_SIZE_MAX: usize = 8 << 10;
