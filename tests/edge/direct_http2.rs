@@ -101,15 +101,19 @@ fn what_is_out_of_the_ordinary_takes_the_long_way() {
     });
 }
 
-#[test]
-fn both_ways_give_the_client_the_same() {
-    let big = "0123456789abcdef".repeat(20_000);
-    let chunked: String = big.as_bytes().chunks(7_001).fold(String::new(), |mut out, chunk| {
+/// Something big.
+fn big() -> String {
+    "0123456789abcdef".repeat(20_000)
+}
+
+/// An app that answers in every framing there is.
+fn many_kinds() -> App {
+    let chunked: String = big().as_bytes().chunks(7_001).fold(String::new(), |mut out, chunk| {
         out += &format!("{:x};x=y\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
         out
     });
-    let whole = big.clone();
-    let app = App::new(move |seen, wire| {
+    let whole = big();
+    App::new(move |seen, wire| {
         let path = seen.line().split(' ').nth(1).unwrap().to_owned();
         let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
         match &*path {
@@ -149,7 +153,12 @@ fn both_ways_give_the_client_the_same() {
             other => panic!("nobody asked for {other}"),
         }
         true
-    });
+    })
+}
+
+#[test]
+fn both_ways_give_the_client_the_same() {
+    let (app, big) = (many_kinds(), big());
     let edge = Edge::start(&[("a.test", &app.url())]);
     run(async {
         let mut client = http2(&edge, "a.test").await;

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::answer::{self, Sheet, Terms};
@@ -80,13 +80,10 @@ fn read(asked: &hyper::Request<Incoming>, client: &Client) -> Option<Request> {
     let (uri, headers) = (asked.uri(), asked.headers());
     let host = uri.authority().filter(|_| matches!(uri.scheme_str(), Some("https" | "http")))?.as_str();
     let line = Line::new(asked.method().as_str(), uri.path_and_query()?.as_str())?;
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let no_length = lengths.next().is_none_or(|length| length == "0") && lengths.next().is_none();
-    let plain = no_length && headers.keys().all(|name| !is_uncommon(name.as_str()));
-    let route = find(&line, host, client).filter(|_| plain)?;
+    let route = find(&line, host, client)?;
     let mut outgoing = Vec::with_capacity(1 << 10);
     line.write(host, &mut outgoing);
-    write_fields(headers, &mut outgoing);
+    write_fields(headers, &mut outgoing)?;
     client.stamp().write(host.as_bytes(), &mut outgoing);
     outgoing.extend_from_slice(b"\r\n");
     let random = client.worker.groups.random();
@@ -104,41 +101,30 @@ fn read(asked: &hyper::Request<Incoming>, client: &Client) -> Option<Request> {
     })
 }
 
-/// Whether a field has to be thought about.
-fn is_uncommon(name: &str) -> bool {
-    matches!(
-        name,
-        "host"
-            | "connection"
-            | "upgrade"
-            | "expect"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "via"
-            | "http2-settings"
-    )
-}
-
-/// Writes the fields that the app may see. Cookies that came one by one are one field again (RFC 9113, section 8.2.3).
-fn write_fields(headers: &HeaderMap, out: &mut Vec<u8>) {
-    for name in headers.keys() {
-        if matches!(name.as_str(), "keep-alive" | "proxy-connection") || is_unwanted(name.as_str(), false) {
-            continue;
-        }
-        let mut values = headers.get_all(name).iter();
-        if name != COOKIE {
-            values.for_each(|value| write_field(name.as_str(), value.as_bytes(), out));
-        } else if let Some(first) = values.next() {
-            out.extend_from_slice(b"cookie: ");
-            out.extend_from_slice(first.as_bytes());
-            for value in values {
-                out.extend_from_slice(b"; ");
-                out.extend_from_slice(value.as_bytes());
+/// Writes the fields that the app may see; none if there is one among them that has to be thought about. Cookies that came
+/// one by one are one field again (RFC 9113, section 8.2.3).
+fn write_fields(headers: &HeaderMap, out: &mut Vec<u8>) -> Option<()> {
+    let (mut cookies, mut lengths) = (0, 0);
+    for (name, value) in headers {
+        match name.as_str() {
+            "keep-alive" | "proxy-connection" => continue,
+            "host" | "connection" | "upgrade" | "expect" | "te" | "trailer" | "transfer-encoding" | "via"
+            | "http2-settings" => return None,
+            "content-length" if value == "0" && lengths == 0 => lengths += 1,
+            "content-length" => return None,
+            "cookie" if cookies > 0 => continue,
+            "cookie" => {
+                cookies += 1;
+                let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+                write_field("cookie", &all.join(&b"; "[..]), out);
+                continue;
             }
-            out.extend_from_slice(b"\r\n");
+            name if is_unwanted(name, false) => continue,
+            _ => (),
         }
+        write_field(name.as_str(), value.as_bytes(), out);
     }
+    Some(())
 }
 
 async fn answer(request: &Request, exchange: &Rc<Exchange>) -> Result<Response<()>, Failure> {
