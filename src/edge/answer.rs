@@ -12,6 +12,7 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
 use super::cache::{Filling, Stored};
 use super::compress::Squeeze;
+use super::direct;
 use super::exchange::{Exchange, Late};
 use super::headers;
 use super::stats::AppFailure;
@@ -25,6 +26,8 @@ pub(super) enum Answer {
     Octets(Bytes),
     /// They come from an app; its connection goes home when they have come.
     App(Incoming, Option<Home>),
+    /// They come from an app by the short way.
+    Near(Box<direct::Rest>),
     /// They come from a file.
     File(UnsyncBoxBody<Bytes, std::io::Error>),
     /// They are kept in the cache.
@@ -115,7 +118,7 @@ impl HttpBody for Body {
             Answer::App(incoming, _) => incoming.size_hint(),
             Answer::File(body) => body.size_hint(),
             Answer::Page(page) => SizeHint::with_exact(page.body().len() as u64),
-            Answer::Filling(_) | Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
+            Answer::Near(_) | Answer::Filling(_) | Answer::Squeezed(_) | Answer::Cut => SizeHint::default(),
         }
     }
 }
@@ -137,8 +140,15 @@ impl Answer {
                 *self = Self::Nothing;
                 Poll::Ready((!octets.is_empty()).then_some(Ok(Frame::data(octets))))
             }
-            Self::App(incoming, _) => match Pin::new(incoming).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(headers::clean_trailers(frame)))),
+            Self::App(incoming, home) => match Pin::new(incoming).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if frame.is_trailers() {
+                        // hyper says them and does not ask for more.
+                        home.take().into_iter().for_each(Home::bring);
+                        *self = Self::Nothing;
+                    }
+                    Poll::Ready(Some(Ok(headers::clean_trailers(frame))))
+                }
                 Poll::Ready(Some(Err(_))) => {
                     *self = Self::Cut;
                     Poll::Ready(Some(Err(Broken::APP)))
@@ -150,6 +160,18 @@ impl Answer {
                 }
                 Poll::Pending => Poll::Pending,
             },
+            Self::Near(rest) => {
+                let polled = rest.poll(context);
+                match &polled {
+                    Poll::Ready(Some(Err(_))) => *self = Self::Cut,
+                    Poll::Ready(None) => {
+                        self.is_over();
+                        *self = Self::Nothing;
+                    }
+                    Poll::Ready(Some(Ok(_))) | Poll::Pending => (),
+                }
+                polled
+            }
             Self::File(body) => match Pin::new(body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
                 Poll::Ready(Some(Err(_))) => {
@@ -173,11 +195,11 @@ impl Answer {
     /// Whether all of it has come; then the connection to the app goes home.
     pub(super) fn is_over(&mut self) -> bool {
         let over = self.is_end_stream();
-        if over
-            && let Self::App(_, home) = self
-            && let Some(home) = home.take()
-        {
-            home.bring();
+        if over && let Self::App(_, home) = self {
+            home.take().into_iter().for_each(Home::bring);
+        }
+        if over && let Self::Near(rest) = self {
+            rest.go_home();
         }
         over
     }
@@ -187,6 +209,7 @@ impl Answer {
             Self::Nothing => true,
             Self::Octets(octets) => octets.is_empty(),
             Self::App(incoming, _) => incoming.is_end_stream(),
+            Self::Near(rest) => rest.is_over(),
             Self::File(body) => body.is_end_stream(),
             Self::Page(page) => page.body().is_empty(),
             Self::Filling(filling) => filling.is_over(),

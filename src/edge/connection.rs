@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use super::client::{Client, Order};
 use super::direct;
 use super::proxy;
-use super::stream::{Guarded, Stream};
+use super::stream::{Gathered, Guarded, Stream};
 use super::tunnel;
 use super::upstream::LocalTasks;
 use crate::limits::{APP_BUFFER_SIZE, CLIENT_CONNECTION_WINDOW, CLIENT_STREAM_WINDOW};
@@ -128,16 +128,22 @@ async fn serve_http2(stream: Stream, client: &Rc<Client>) {
         .max_pending_accept_reset_streams(UNSEEN_RESETS_MAX)
         .max_local_error_reset_streams(FAULTY_STREAMS_MAX)
         .enable_connect_protocol();
-    let service = service_fn(|request| proxy::handle(request, Rc::clone(client)));
-    let guarded = Guarded::new(stream, Rc::clone(client));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(guarded), service));
+    let service = service_fn(|request| direct::handle(request, Rc::clone(client)));
+    let stream = Gathered::new(Guarded::new(stream, Rc::clone(client)));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream.clone()), service));
     poll_fn(|context| {
         match client.poll_order(context) {
             Some(Order::End) => return Poll::Ready(()),
             Some(Order::Leave) => connection.as_mut().graceful_shutdown(),
             Some(Order::Park) | None => (),
         }
-        connection.as_mut().poll(context).map(drop)
+        if connection.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        match stream.poll_give(context) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
     })
     .await;
 }

@@ -202,14 +202,20 @@ impl Exchange {
     /// The outcome of what the app is asked, unless it takes too long.
     pub(super) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Late> {
         let mut answer = pin!(answer);
-        poll_fn(|context| {
-            if let Some(late) = self.late.get() {
-                return Poll::Ready(Err(late));
-            }
-            self.bell.wait(context);
-            answer.as_mut().poll(context).map(Ok)
-        })
-        .await
+        poll_fn(|context| self.poll_in_time(context, |context| answer.as_mut().poll(context))).await
+    }
+
+    /// The same of what is no future yet.
+    pub(super) fn poll_in_time<T>(
+        &self,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, Late>> {
+        if let Some(late) = self.late.get() {
+            return Poll::Ready(Err(late));
+        }
+        self.bell.wait(context);
+        poll(context).map(Ok)
     }
 
     /// What the route asks for beyond its target.

@@ -4,6 +4,7 @@
 //! new connection, because it was an old one that let it down, or once to another app, because the first has died over it.
 //! Everything else is told as it is: a POST is never sent twice.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::body::{Body as _, Incoming};
@@ -74,7 +75,7 @@ async fn ask(
     let stats = exchange.client.worker.stats();
     let (harmless, mut fresh) = (is_harmless(&request), false);
     for attempt in 1.. {
-        let link = match exchange.connecting(pool.link(fresh, !harmless)).await {
+        let link = match exchange.connecting(pin!(pool.link(fresh, !harmless))).await {
             Ok(link) => link,
             Err(failure) => return Err(Miss::NotTaken(Box::new(request), failure)),
         };
@@ -87,7 +88,7 @@ async fn ask(
         let spare = harmless.then(|| again(&request, exchange));
         let (spoke_http2, reused) = (link.is_http2(), link.is_reused());
         exchange.asks(is_patient(request.headers()));
-        match exchange.in_time(link.send(request)).await {
+        match exchange.in_time(pin!(link.send(request))).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(Unsent { request: Some(back), .. })) if attempt < TRIES_MAX => request = back,
             Ok(Err(Unsent { error, .. })) => match (spare, explain(&error, spoke_http2, exchange)) {

@@ -36,7 +36,7 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
     let body = Body::new(Rc::clone(&exchange));
     let accept = request.headers().get(ACCEPT).cloned();
     let asked_to_switch = request.version() != Version::HTTP_2 && request.headers().contains_key(UPGRADE);
-    let answer = outcome(serve(request, &exchange)).await.unwrap_or_else(|| {
+    let answer = outcome(pin!(serve(request, &exchange))).await.unwrap_or_else(|| {
         client.worker.stats().panics.add(1);
         Err(Failure::Panic)
     });
@@ -53,8 +53,9 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
     Ok(response.map(|()| body))
 }
 
-/// What comes of a future; none if it panics. A panic ends one request, and neither its connection nor the thread.
-async fn outcome<T>(future: impl Future<Output = T>) -> Option<T> {
+/// What comes of a future; none if it panics. A panic ends one request, and neither its connection nor the thread. The future is
+/// best pinned already: whatever an `async fn` is given takes its room twice.
+pub(super) async fn outcome<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));

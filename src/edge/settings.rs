@@ -185,7 +185,7 @@ impl Default for Apps {
             answer: Duration::from_secs(120),
             silence: Duration::from_secs(3_600),
             keep: Duration::from_secs(60),
-            kept_max: 64,
+            kept_max: 256,
         }
     }
 }

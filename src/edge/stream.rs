@@ -1,6 +1,7 @@
 //! A client's connection as octets: plain or TLS, watched by the strict gate and by the clock.
 
-use std::io::{self, IoSlice};
+use std::cell::RefCell;
+use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -30,6 +31,23 @@ pub(super) enum Stream {
 }
 
 either!(Stream: Plain | Tls);
+
+impl Stream {
+    /// Takes octets and leaves them to gather until the stream is flushed; of TLS no more than rustls holds at once.
+    fn poll_gather(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let Self::Tls(stream) = self else { return Pin::new(self).poll_write_vectored(context, slices) };
+        if slices.iter().all(|slice| slice.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            let (_, session) = stream.get_mut();
+            match session.writer().write_vectored(slices)? {
+                0 => ready!(Pin::new(&mut **stream).poll_flush(context))?,
+                count => return Poll::Ready(Ok(count)),
+            }
+        }
+    }
+}
 
 /// A stream whose every octet is seen before hyper has it.
 pub(super) struct Guarded {
@@ -173,5 +191,53 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+/// A stream for HTTP/2. h2 writes and flushes frame by frame; here that gathers, and goes out as one when h2 has nothing
+/// more to say for now ([`Gathered::poll_give`]): a call of the system costs more than a small answer.
+#[derive(Clone)]
+pub(super) struct Gathered(Rc<RefCell<Guarded>>);
+
+impl Gathered {
+    pub(super) fn new(guarded: Guarded) -> Self {
+        Self(Rc::new(RefCell::new(guarded)))
+    }
+
+    /// Gives the client what has gathered.
+    pub(super) fn poll_give(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(context)
+    }
+}
+
+impl AsyncRead for Gathered {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Gathered {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.borrow_mut().stream.poll_gather(context, &[IoSlice::new(octets)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.borrow_mut().stream.poll_gather(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)
     }
 }

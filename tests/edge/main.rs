@@ -14,6 +14,7 @@ mod cache;
 mod changes;
 mod compress;
 mod direct;
+mod direct_http2;
 mod failures;
 mod files;
 mod headers;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame};
 
 use super::app::{App, Seen};
-use super::client::{Client, empty, get, http2, request, run};
+use super::client::{Client, empty, get, http2, read, request, run};
 use super::kit::{Edge, until};
 
 /// An app that says a part of its answer each time it is told to.
@@ -190,8 +190,12 @@ fn an_answer_that_breaks_off_never_ends_clean() {
         }
         run(async {
             let mut client = http2(&edge, "a.test").await;
-            let answer = client.send_request(request("GET", "https://a.test/", &[], empty())).await.unwrap();
-            assert!(answer.into_body().collect().await.is_err(), "{name} over HTTP/2");
+            // A reset may overtake what was said before it.
+            let clean = match client.send_request(request("GET", "https://a.test/", &[], empty())).await {
+                Ok(answer) => read(answer).await.map(|(status, _)| status),
+                Err(_) => None,
+            };
+            assert!(clean.is_none() || (clean, name) == (Some(502), "no sound chunk"), "{name} over HTTP/2: {clean:?}");
             assert!(!client.is_closed(), "{name}: only the stream is reset");
         });
         edge.until("counted", |stats| stats.app_failures() == 2);

@@ -14,6 +14,8 @@ const NAMED_MAX: usize = 16;
 pub(super) enum Read {
     /// Not all of its head.
     Part,
+    /// A head that another one follows and that nobody waits for, of so many octets.
+    Continue(usize),
     /// A head that another one follows (RFC 9110, section 15.2), of so many octets.
     Interim(usize),
     /// Its head.
@@ -67,6 +69,53 @@ pub(super) struct Terms {
     pub(super) date: [u8; 29],
 }
 
+/// Where the head of an answer is written for the client.
+pub(super) trait Sheet: Default {
+    /// Forgets what was written, and begins a head.
+    fn begin(&mut self, status: u16, reason: &str);
+    /// Writes a field.
+    fn field(&mut self, name: &str, value: &[u8]);
+    /// Ends the head of an answer that another one follows.
+    fn end_interim(&mut self);
+    /// Ends the head of an answer. `dated` tells whether its app said when it was.
+    fn end(&mut self, body: &Body, dated: bool, terms: &Terms);
+}
+
+/// As HTTP/1.1 has it.
+impl Sheet for Vec<u8> {
+    fn begin(&mut self, status: u16, reason: &str) {
+        let digit = |place: u16| b'0' + (status / place % 10) as u8;
+        self.clear();
+        self.extend_from_slice(b"HTTP/1.1 ");
+        self.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
+        self.extend_from_slice(reason.as_bytes());
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn field(&mut self, name: &str, value: &[u8]) {
+        self.extend_from_slice(name.as_bytes());
+        self.extend_from_slice(b": ");
+        self.extend_from_slice(value);
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn end_interim(&mut self) {
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn end(&mut self, body: &Body, dated: bool, terms: &Terms) {
+        if body.goes_in_chunks() {
+            self.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        if !dated {
+            self.extend_from_slice(b"Date: ");
+            self.extend_from_slice(&terms.date);
+            self.extend_from_slice(b"\r\n");
+        }
+        self.extend_from_slice(if terms.last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
+    }
+}
+
 impl Body {
     /// Whether the client gets it in chunks.
     pub(super) fn goes_in_chunks(&self) -> bool {
@@ -101,7 +150,7 @@ impl Body {
 }
 
 /// Reads what there is of an answer, and writes its head.
-pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
+pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut impl Sheet) -> Read {
     let mut fields = [MaybeUninit::uninit(); FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -112,16 +161,12 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
     };
     let (Some(status), Some(version)) = (parsed.code, parsed.version) else { return Read::Garbled };
     let Some(said) = Said::of(parsed.headers, version) else { return Read::Garbled };
-    out.clear();
-    write_line(status, parsed.reason.unwrap_or_default(), out);
+    out.begin(status, parsed.reason.unwrap_or_default());
     match status {
-        100 => {
-            out.clear(); // nobody waits for it
-            return Read::Interim(size);
-        }
+        100 => return Read::Continue(size),
         102..200 => {
             write_fields(parsed.headers, &said, &Body::None, out);
-            out.extend_from_slice(b"\r\n");
+            out.end_interim();
             return Read::Interim(size);
         }
         200.. => (),
@@ -135,15 +180,7 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
         (false, None) => Body::UntilClose,
     };
     write_fields(parsed.headers, &said, &body, out);
-    if body.goes_in_chunks() {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-    }
-    if !said.dated {
-        out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(&terms.date);
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(if terms.last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
+    out.end(&body, said.dated, terms);
     let keeps = said.keeps && !matches!(body, Body::UntilClose);
     Read::Head(Head { size, status, body, keeps })
 }
@@ -196,16 +233,8 @@ impl<'a> Said<'a> {
     }
 }
 
-fn write_line(status: u16, reason: &str, out: &mut Vec<u8>) {
-    let digit = |place: u16| b'0' + (status / place % 10) as u8;
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
-    out.extend_from_slice(reason.as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
 /// Writes the fields that are for the client: none that belong to the app's connection.
-fn write_fields(fields: &[httparse::Header<'_>], said: &Said<'_>, body: &Body, out: &mut Vec<u8>) {
+fn write_fields(fields: &[httparse::Header<'_>], said: &Said<'_>, body: &Body, out: &mut impl Sheet) {
     let mut lengths = 0;
     for field in fields {
         if is_of_the_connection(field.name) || said.named.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
@@ -217,10 +246,7 @@ fn write_fields(fields: &[httparse::Header<'_>], said: &Said<'_>, body: &Body, o
                 continue;
             }
         }
-        out.extend_from_slice(field.name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(field.value);
-        out.extend_from_slice(b"\r\n");
+        out.field(field.name, field.value);
     }
 }
 
@@ -314,8 +340,7 @@ mod tests {
     #[test]
     fn interim_answers_are_told_apart() {
         assert!(matches!(given("HTTP/1.1 200 OK\r\nA: b\r\n", false, false).0, Read::Part));
-        let (read, out) = given("HTTP/1.1 100 Continue\r\n\r\n", false, false);
-        assert!(matches!(read, Read::Interim(25)) && out.is_empty());
+        assert!(matches!(given("HTTP/1.1 100 Continue\r\n\r\n", false, false).0, Read::Continue(25)));
         let (read, out) = given("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\nConnection: x\r\n\r\nHTTP", false, false);
         assert!(matches!(read, Read::Interim(_)));
         assert_eq!(out, "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n");

@@ -2,14 +2,14 @@
 //! what was never sent, or what changes nothing and has no body; and then on a new connection.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::answer::{self, Head, Read, Terms};
+use super::answer::{self, Head, Read, Sheet, Terms};
 use super::relay::give;
 use super::request::Request;
 use super::{Peer, REQUEST_SIZE_MAX};
@@ -24,13 +24,35 @@ const TRIES_MAX: u32 = 3;
 /// Octets of an answer that are read at once.
 pub(super) const READ_SIZE: usize = 16 << 10;
 
+/// The client's side of a request while an app is asked.
+pub(super) trait Near {
+    /// How the client gets the head of an answer.
+    type Front: Sheet;
+    /// What comes of `work`, unless the client goes first.
+    async fn unless_gone<T>(&mut self, work: impl Future<Output = T>, client: &Client) -> Option<T>;
+    /// Hands on the head of an answer that another one follows; false if the client is gone.
+    async fn hint(&mut self, front: &Self::Front, exchange: &Exchange) -> bool;
+}
+
+impl Near for Peer<'_> {
+    type Front = Vec<u8>;
+
+    async fn unless_gone<T>(&mut self, work: impl Future<Output = T>, client: &Client) -> Option<T> {
+        unless_gone(work, self, client).await
+    }
+
+    async fn hint(&mut self, front: &Vec<u8>, exchange: &Exchange) -> bool {
+        give(self, [front, &[], &[]], exchange).await
+    }
+}
+
 /// An app that answers.
-pub(super) struct Asked {
+pub(super) struct Asked<F> {
     /// Its connection.
     pub(super) app: Bare,
     pub(super) head: Head,
     /// The head as the client gets it.
-    pub(super) front: Vec<u8>,
+    pub(super) front: F,
     /// What came behind the head.
     pub(super) octets: BytesMut,
     /// Whether the client's connection ends with the answer.
@@ -60,13 +82,17 @@ enum Fault {
 }
 
 /// Asks the apps of the route, one after the other as long as none has the request; if none takes it, it is held for a while.
-pub(super) async fn ask(request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Exchange>) -> Result<Asked, Miss> {
+pub(super) async fn ask<N: Near>(
+    request: &Request,
+    near: &mut N,
+    exchange: &Rc<Exchange>,
+) -> Result<Asked<N::Front>, Miss> {
     let client = &exchange.client;
     let mut turn = client.worker.turn(&request.route, request.key);
     let mut outcome = Failure::Drained;
     loop {
         let Some(place) = turn.next(client.worker.groups.random()) else {
-            match unless_gone(turn.hold(&outcome), peer, client).await {
+            match near.unless_gone(Box::pin(turn.hold(&outcome)), client).await {
                 None => return Err(Miss::Gone),
                 Some(true) => continue,
                 Some(false) => return Err(Miss::Failed(outcome)),
@@ -74,7 +100,7 @@ pub(super) async fn ask(request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Ex
         };
         let pool = Rc::clone(place.pool());
         exchange.is_for(place);
-        outcome = match ask_one(&pool, request, &mut turn, peer, exchange).await {
+        outcome = match ask_one(&pool, request, &mut turn, near, exchange).await {
             Ok(asked) => {
                 turn.answered(asked.head.status);
                 return Ok(asked);
@@ -99,19 +125,19 @@ enum Refused {
     For(Miss),
 }
 
-async fn ask_one(
+async fn ask_one<N: Near>(
     pool: &Rc<Pool>,
     request: &Request,
     turn: &mut Turn,
-    peer: &mut Peer<'_>,
+    near: &mut N,
     exchange: &Rc<Exchange>,
-) -> Result<Asked, Refused> {
+) -> Result<Asked<N::Front>, Refused> {
     let (mut fresh, mut attempt) = (false, 1);
     loop {
-        let opening = unless_gone(pool.bare(fresh, !request.harmless), peer, &exchange.client).await;
+        let opening = near.unless_gone(pin!(pool.bare(fresh, !request.harmless)), &exchange.client).await;
         let app = opening.ok_or(Refused::For(Miss::Gone))?.map_err(Refused::ByApp)?;
         let used_again = app.is_reused() && !request.harmless;
-        match ask_once(app, request, peer, exchange).await {
+        match ask_once(app, request, near, exchange).await {
             Ok(asked) => return Ok(asked),
             Err(Fault::Died) if exchange.late().is_none() && turn.may_repeat() => {
                 exchange.client.worker.stats().retried.add(1);
@@ -144,12 +170,12 @@ impl Fault {
     }
 }
 
-async fn ask_once(
+async fn ask_once<N: Near>(
     mut app: Bare,
     request: &Request,
-    peer: &mut Peer<'_>,
+    near: &mut N,
     exchange: &Rc<Exchange>,
-) -> Result<Asked, Fault> {
+) -> Result<Asked<N::Front>, Fault> {
     let (client, reused) = (&exchange.client, app.is_reused());
     let stats = client.worker.stats();
     if reused {
@@ -158,16 +184,22 @@ async fn ask_once(
         stats.connected.add(1)
     }
     exchange.asks(false);
-    let (mut octets, mut front) = (BytesMut::new(), Vec::new());
-    let sending = exchange.in_time(send(&mut app.stream, &request.outgoing));
-    match unless_gone(sending, peer, client).await.ok_or(Fault::Gone)? {
+    let (mut octets, mut front) = (BytesMut::new(), N::Front::default());
+    // What is polled here is no future of its own, so that all of it together stays small.
+    let mut sent = 0;
+    let sending = poll_fn(|context| {
+        exchange.poll_in_time(context, |context| poll_send(&mut app.stream, &request.outgoing, &mut sent, context))
+    });
+    match near.unless_gone(sending, client).await.ok_or(Fault::Gone)? {
         Ok(Sent::All) => (),
         Ok(Sent::Nothing) => return Err(Fault::Unanswered),
         Ok(Sent::Part) | Err(_) => return Err(Fault::Closed), // the exchange knows what was late
     }
     loop {
-        let receiving = exchange.in_time(receive(&mut app.stream, &mut octets, READ_SIZE));
-        match unless_gone(receiving, peer, client).await.ok_or(Fault::Gone)? {
+        let receiving = poll_fn(|context| {
+            exchange.poll_in_time(context, |context| poll_receive(&mut app.stream, &mut octets, READ_SIZE, context))
+        });
+        match near.unless_gone(receiving, client).await.ok_or(Fault::Gone)? {
             Err(_) => return Err(Fault::Closed),
             // An app may close a connection that nobody uses. One that it has just taken, it should not, unless it dies.
             Ok(0) if octets.is_empty() && request.harmless => {
@@ -184,9 +216,10 @@ async fn ask_once(
             match answer::read(&octets, &terms, &mut front) {
                 Read::Part => break,
                 Read::Garbled => return Err(Fault::Garbled),
+                Read::Continue(size) => octets.advance(size),
                 Read::Interim(size) => {
                     octets.advance(size);
-                    if !give(peer, [&front, &[], &[]], exchange).await {
+                    if !near.hint(&front, exchange).await {
                         return Err(Fault::Gone);
                     }
                 }
@@ -206,29 +239,30 @@ enum Sent {
     Nothing,
 }
 
-async fn send(stream: &mut Stream, octets: &[u8]) -> Sent {
-    let mut rest = octets;
-    while !rest.is_empty() {
-        match stream.write(rest).await {
-            Ok(count) if count > 0 => rest = &rest[count..],
-            Ok(_) | Err(_) if rest.len() == octets.len() => return Sent::Nothing,
-            Ok(_) | Err(_) => return Sent::Part,
+fn poll_send(stream: &mut Stream, octets: &[u8], sent: &mut usize, context: &mut Context<'_>) -> Poll<Sent> {
+    while *sent < octets.len() {
+        match ready!(Pin::new(&mut *stream).poll_write(context, &octets[*sent..])) {
+            Ok(count) if count > 0 => *sent += count,
+            Ok(_) | Err(_) if *sent == 0 => return Poll::Ready(Sent::Nothing),
+            Ok(_) | Err(_) => return Poll::Ready(Sent::Part),
         }
     }
-    Sent::All
+    Poll::Ready(Sent::All)
 }
 
 /// Reads what the app sends, up to a size, behind what is there; 0 if it is done. While it sends nothing, there is no buffer for it.
-pub(super) async fn receive(stream: &mut Stream, octets: &mut BytesMut, size: usize) -> usize {
-    poll_fn(|context| {
-        if octets.is_empty() && stream.poll_quiet(context) {
-            *octets = BytesMut::new();
-            return Poll::Pending;
-        }
-        octets.reserve(size);
-        pin!(stream.read_buf(octets)).poll(context).map(|read| read.unwrap_or(0))
-    })
-    .await
+pub(super) fn poll_receive(
+    stream: &mut Stream,
+    octets: &mut BytesMut,
+    size: usize,
+    context: &mut Context<'_>,
+) -> Poll<usize> {
+    if octets.is_empty() && stream.poll_quiet(context) {
+        *octets = BytesMut::new();
+        return Poll::Pending;
+    }
+    octets.reserve(size);
+    pin!(stream.read_buf(octets)).poll(context).map(|read| read.unwrap_or(0))
 }
 
 /// What comes of `work`, unless the client goes first. What the client sends meanwhile is kept for later, up to a size.

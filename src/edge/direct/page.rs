@@ -25,6 +25,7 @@ pub(super) async fn give_page(
         Answer::Octets(octets) => octets,
         Answer::Nothing
         | Answer::App(..)
+        | Answer::Near(_)
         | Answer::File(_)
         | Answer::Page(_)
         | Answer::Filling(_)

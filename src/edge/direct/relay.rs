@@ -10,7 +10,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 
 use super::answer::{Body, Part, is_of_the_connection};
-use super::ask::{Asked, READ_SIZE, receive, unless_gone};
+use super::ask::{Asked, READ_SIZE, poll_receive, unless_gone};
 use super::chunks::Broken;
 use super::page::give_page;
 use super::request::Request;
@@ -25,10 +25,15 @@ use crate::edge::stats::AppFailure;
 const JOINED_SIZE_MAX: usize = 2 << 10;
 
 /// Octets of an answer that are read at once when there is more of it than [`READ_SIZE`].
-const READ_SIZE_MAX: usize = 64 << 10;
+pub(super) const READ_SIZE_MAX: usize = 64 << 10;
 
 /// Brings the answer to the client, and the app's connection home.
-pub(super) async fn relay(asked: Asked, request: &Request, peer: &mut Peer<'_>, exchange: &Rc<Exchange>) -> Next {
+pub(super) async fn relay(
+    asked: Asked<Vec<u8>>,
+    request: &Request,
+    peer: &mut Peer<'_>,
+    exchange: &Rc<Exchange>,
+) -> Next {
     let Asked { mut app, head, mut front, mut octets, last } = asked;
     let mut body = head.body;
     let mut size = READ_SIZE;
@@ -52,7 +57,7 @@ pub(super) async fn relay(asked: Asked, request: &Request, peer: &mut Peer<'_>, 
             size = READ_SIZE_MAX; // there is a lot of it
         }
         octets.clear();
-        let receiving = in_time(receive(&mut app.stream, &mut octets, size), exchange);
+        let receiving = in_time(poll_fn(|context| poll_receive(&mut app.stream, &mut octets, size, context)), exchange);
         match unless_gone(receiving, peer, &exchange.client).await {
             None | Some(None) => {
                 exchange.ends(false);

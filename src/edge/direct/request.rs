@@ -31,7 +31,7 @@ const NAME_SIZE_MAX: usize = 64;
 
 /// A request, ready to be sent.
 pub(super) struct Request {
-    /// Octets of it as the client sent it.
+    /// Octets of it as the client sent it, where it came as octets.
     pub(super) size: usize,
     /// Octets of its body.
     pub(super) body_size: u64,
@@ -51,7 +51,7 @@ pub(super) struct Request {
     pub(super) last: bool,
     /// The form of a page, should it come to one.
     pub(super) form: Form,
-    noted: Option<(Method, Uri, HeaderMap)>,
+    pub(super) noted: Option<(Method, Uri, HeaderMap)>,
 }
 
 impl Request {
@@ -84,8 +84,8 @@ impl Request {
             key: key_of(&route.options().balance, parsed.headers, client),
             route,
             host: HeaderValue::from_str(fields.host).ok()?,
-            head_only: line.method == "HEAD",
-            harmless: body_size == 0 && matches!(line.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE"),
+            head_only: line.is_head(),
+            harmless: body_size == 0 && line.is_harmless(),
             last: fields.last,
             form: Form::of_text(fields.accept),
             noted,
@@ -113,7 +113,7 @@ fn key_of(balance: &Balance, fields: &[httparse::Header<'_>], client: &Client) -
 }
 
 /// The request line.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     method: &'a str,
     target: &'a str,
     path: &'a str,
@@ -121,11 +121,32 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(parsed: &httparse::Request<'_, 'a>) -> Option<Self> {
-        let (method, target) = (parsed.method?, parsed.path?);
+        Self::new(parsed.method?, parsed.path?).filter(|_| parsed.version == Some(1))
+    }
+
+    /// None unless the method is known and the target one that nobody doubts.
+    pub(super) fn new(method: &'a str, target: &'a str) -> Option<Self> {
         let path = target.split('?').next().unwrap_or_default();
         let known = matches!(method, "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS");
         let plain = target.starts_with('/') && target.bytes().all(is_ordinary) && is_plain(path);
-        (parsed.version == Some(1) && known && plain).then_some(Self { method, target, path })
+        (known && plain).then_some(Self { method, target, path })
+    }
+
+    /// Whether a request without a body may be sent twice (RFC 9110, section 9.2.2).
+    pub(super) fn is_harmless(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+    }
+
+    /// Whether only the head of the answer is asked for.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    /// Writes it, with the host.
+    pub(super) fn write(&self, host: &str, out: &mut Vec<u8>) {
+        for part in [self.method, " ", self.target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 }
 
@@ -176,7 +197,7 @@ fn lower<'b>(name: &str, buffer: &'b mut [u8; NAME_SIZE_MAX]) -> Option<&'b str>
 }
 
 /// The route, if it leads to apps that can be asked this way, and the client may ask here.
-fn find(line: &Line<'_>, host: &str, client: &Client) -> Option<Arc<Route>> {
+pub(super) fn find(line: &Line<'_>, host: &str, client: &Client) -> Option<Arc<Route>> {
     let (name_size, tidied) = read_name(host)?;
     let name = host.get(..name_size).filter(|_| tidied.is_none())?;
     match &client.secure {
@@ -199,23 +220,25 @@ fn find(line: &Line<'_>, host: &str, client: &Client) -> Option<Arc<Route>> {
 
 /// Writes the head as the app gets it: the fields of the client that it may see, and what we say ourselves.
 fn write(line: &Line<'_>, fields: &Fields<'_>, all: &[httparse::Header<'_>], client: &Client, out: &mut Vec<u8>) {
-    for part in [line.method, " ", line.target, " HTTP/1.1\r\nHost: ", fields.host, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
+    line.write(fields.host, out);
     for field in all {
         let mut name = [0; NAME_SIZE_MAX];
         let passed = lower(field.name, &mut name).is_some_and(|name| {
             !matches!(name, "host" | "connection" | "keep-alive" | "proxy-connection") && !is_unwanted(name, false)
         });
         if passed {
-            out.extend_from_slice(field.name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(field.value);
-            out.extend_from_slice(b"\r\n");
+            write_field(field.name, field.value, out);
         }
     }
     client.stamp().write(fields.host.as_bytes(), out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes a field.
+pub(super) fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// What the access log will say of it.

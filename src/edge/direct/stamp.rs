@@ -15,8 +15,9 @@ pub(in crate::edge) struct Stamp {
 impl Stamp {
     /// For a client that is no trusted proxy: then all of it is ours to say.
     pub(in crate::edge) fn of(client: &Client) -> Self {
-        let via = client.worker.shared.via[0].as_bytes();
-        Self::new(client.address().ip(), client.secure.is_some(), via)
+        let [http1, http2] = &client.worker.shared.via;
+        let via = if client.speaks_http2() { http2 } else { http1 };
+        Self::new(client.address().ip(), client.secure.is_some(), via.as_bytes())
     }
 
     fn new(peer: IpAddr, secure: bool, via: &[u8]) -> Self {

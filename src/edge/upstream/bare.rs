@@ -51,7 +51,8 @@ impl Pool {
         if !fresh && let Some(stream) = self.rested(once).await {
             return Ok(Bare { stream, pool: Rc::clone(self), moves: self.moves.get(), reused: true });
         }
-        let stream = self.reach(true).await?;
+        // In a box of its own: few requests need it.
+        let stream = Box::pin(self.reach(true)).await?;
         Ok(Bare { stream, pool: Rc::clone(self), moves: self.moves.get(), reused: false })
     }
 
