@@ -24,6 +24,12 @@ import time
 PROXY_CPU = {0}
 
 
+def apps(first):
+    """The addresses of one app that is there three times, this one first."""
+    port = first.split(":")[1]
+    return [first, f"127.0.0.2:{port}", f"127.0.0.3:{port}"]
+
+
 def write(path, text):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w") as f:
@@ -167,16 +173,38 @@ class Nginx(Proxy):
 
     def command(self, log, many):
         c, w = self.certs, self.work
-        loc = """location / {
-      proxy_pass http://app;
-      proxy_http_version 1.1;
+        to_app = """proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection $conn_up;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host;
-    }"""
+      proxy_set_header X-Forwarded-Host $http_host;"""
+        loc = f"""location / {{
+      proxy_pass http://app;
+      {to_app}
+    }}
+    location /kept/ {{
+      proxy_pass http://app;
+      proxy_cache kept;
+      {to_app}
+    }}
+    location /balanced/ {{
+      proxy_pass http://balanced;
+      {to_app}
+    }}
+    location /ruled/ {{
+      proxy_pass http://app;
+      allow 127.0.0.0/8;
+      deny all;
+      limit_req zone=ruled burst=1000000 nodelay;
+      proxy_hide_header Server;
+      add_header Strict-Transport-Security max-age=31536000;
+      add_header X-Content-Type-Options nosniff;
+      add_header Referrer-Policy strict-origin-when-cross-origin;
+      add_header X-Frame-Options SAMEORIGIN;
+      {to_app}
+    }}"""
         extra = ""
         if many:
             extra = "\n".join(f"server {{ listen 127.0.0.1:{self.https} ssl http2; server_name {h}; ssl_certificate {c}/many/{h}.pem; "
@@ -204,6 +232,9 @@ http {{
   http2_max_concurrent_streams 256;
   server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
   map $http_upgrade $conn_up {{ default upgrade; '' ''; }}
+  proxy_cache_path {w}/kept levels=1:2 keys_zone=kept:10m max_size=100m;
+  limit_req_zone $binary_remote_addr zone=ruled:10m rate=1000000r/s;
+  upstream balanced {{ least_conn; {" ".join(f"server {app};" for app in apps(self.upstream))} keepalive 512; keepalive_requests 100000000; keepalive_timeout 300s; }}
   upstream app {{ server {self.upstream}; keepalive 512; keepalive_requests 100000000; keepalive_timeout 300s; }}
   server {{ listen 127.0.0.1:{self.https} ssl http2 default_server backlog=4096; listen 127.0.0.1:{self.http} default_server backlog=4096;
     server_name _; ssl_certificate {c}/app.pem; ssl_certificate_key {c}/app.pem; return 421; }}
@@ -255,8 +286,35 @@ frontend fe
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   http-request set-header X-Forwarded-Proto http if !{{ ssl_fc }}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  use_backend kept if {{ path_beg /kept/ }}
+  use_backend balanced if {{ path_beg /balanced/ }}
+  use_backend ruled if {{ path_beg /ruled/ }}
   use_backend %[req.hdr(host),field(1,:),lower,map({w}/hosts.map,deny)]
 backend app
+  http-reuse always
+  server s1 {self.upstream} pool-max-conn -1 pool-purge-delay 300s
+cache kept
+  total-max-size 64
+  max-age 3600
+backend kept
+  http-request cache-use kept
+  http-response cache-store kept
+  http-reuse always
+  server s1 {self.upstream} pool-max-conn -1 pool-purge-delay 300s
+backend balanced
+  balance leastconn
+  http-reuse always
+  {chr(10).join(f"  server s{number} {app} pool-max-conn -1 pool-purge-delay 300s" for number, app in enumerate(apps(self.upstream))).strip()}
+backend ruled
+  stick-table type ip size 100k expire 1m store http_req_rate(1s)
+  http-request deny unless {{ src 127.0.0.0/8 }}
+  http-request track-sc0 src
+  http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 1000000 }}
+  http-response del-header Server
+  http-response set-header Strict-Transport-Security max-age=31536000
+  http-response set-header X-Content-Type-Options nosniff
+  http-response set-header Referrer-Policy strict-origin-when-cross-origin
+  http-response set-header X-Frame-Options SAMEORIGIN
   http-reuse always
   server s1 {self.upstream} pool-max-conn -1 pool-purge-delay 300s
 backend deny
@@ -314,8 +372,8 @@ class Socket(http.client.HTTPConnection):
 
 
 class Freehold(Proxy):
-    """Routes and certificates are kept in the store: they are brought once, and each start has them. A reload is a change
-    of a route through the admin API."""
+    """Routes and certificates are kept in the store: they are brought once, and each start has them. A reload is fifty changes
+    of a route through the admin API, one after the other."""
     name, index = "freehold", 9
     program = os.environ.get("FREEHOLD") or os.path.join(
         os.environ.get("CARGO_TARGET_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "target"),
@@ -351,7 +409,7 @@ level = "error"
 """)
 
     def prepare(self, many):
-        for name, hosts in [("few", ["app.test"]), ("many", ["app.test", *self.many_hosts()])][:2 if many else 1]:
+        for name, hosts in [("one", ["app.test"]), ("many", ["app.test", *self.many_hosts()])][:2 if many else 1]:
             data = f"{self.work}/data-{name}"
             if not os.path.exists(data):
                 shutil.rmtree(f"{data}.new", ignore_errors=True)
@@ -372,11 +430,22 @@ level = "error"
                 key = "".join(block for block in blocks if "PRIVATE KEY" in block[:40])
                 self.ask("POST", "/v1/certificate-imports", {"chain": chain, "key": key})
                 self.ask("PUT", f"/v1/routes/{host}", {"plain_http": True, "apps": [f"http://{self.upstream}"]})
+                if host == "app.test":
+                    self.bring_featured()
                 if number % 1000 == 0:
                     print(f"{number} routes", flush=True)
         finally:
             server.terminate()
             server.wait()
+
+    def bring_featured(self):
+        """The routes that do more than lead to an app."""
+        ruled = {"access": {"allow": ["127.0.0.0/8"]}, "rate_limit": {"requests": 1000000, "seconds": 1}, "security_headers": True,
+                 "headers": {"response": {"remove": ["Server"]}}}
+        for path, found, options in [("kept", [self.upstream], {"cache": True}),
+                                     ("balanced", apps(self.upstream), {"balance": {"by": "least_connections"}}),
+                                     ("ruled", [self.upstream], ruled)]:
+            self.ask("PUT", f"/v1/routes/app.test%2F{path}", {"apps": [f"http://{app}" for app in found], "options": options})
 
     def ask(self, method, path, body):
         connection = Socket(f"{self.work}/s")
@@ -388,12 +457,13 @@ level = "error"
         connection.close()
 
     def command(self, log, many):
-        return [self.program, "serve", "--config", self.settings(f"{self.work}/data-{'many' if many else 'few'}", log)]
+        return [self.program, "serve", "--config", self.settings(f"{self.work}/data-{'many' if many else 'one'}", log)]
 
     def reload(self):
-        self.changes += 1
         apps = [f"http://{self.upstream}", {"url": "http://127.0.0.1:9", "drained": True}]
-        self.ask("PUT", "/v1/routes/app.test", {"plain_http": True, "apps": apps[:1 + self.changes % 2]})
+        for _ in range(50):
+            self.changes += 1
+            self.ask("PUT", "/v1/routes/app.test", {"plain_http": True, "apps": apps[:1 + self.changes % 2]})
 
 
 ALL = [Nginx, Haproxy, Caddy, Freehold]
