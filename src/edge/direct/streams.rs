@@ -108,6 +108,7 @@ fn write_fields(headers: &HeaderMap, out: &mut Vec<u8>) -> Option<()> {
     for (name, value) in headers {
         match name.as_str() {
             "keep-alive" | "proxy-connection" => continue,
+            "te" if value == "trailers" => (), // Firefox always says so; the app's are handed on
             "host" | "connection" | "upgrade" | "expect" | "te" | "trailer" | "transfer-encoding" | "via"
             | "http2-settings" => return None,
             "content-length" if value == "0" && lengths == 0 => lengths += 1,
