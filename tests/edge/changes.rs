@@ -13,9 +13,16 @@ use super::client::{Client, empty, get, http2, request, run, tls, tls_config};
 use super::kit::{Edge, has, now, route};
 
 #[test]
-fn twenty_changes_under_load_fail_no_request_and_cut_no_stream() {
+fn a_thousand_changes_under_load_fail_no_request_and_cut_no_stream() {
     let app = |name: &'static str| {
         App::new(move |seen, wire| {
+            if seen.line().contains("/socket") {
+                wire.say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+                while let said @ [_, ..] = &*wire.more() {
+                    wire.say(said);
+                }
+                return false;
+            }
             if seen.line().contains("/events") {
                 wire.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
                 for _ in 0..60 {
@@ -47,10 +54,16 @@ fn twenty_changes_under_load_fail_no_request_and_cut_no_stream() {
                 })
             })
             .collect();
-        for turn in 1..=20 {
+        let mut socket = Client::https(&edge, "a.test");
+        socket.say("GET /socket HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+        assert_eq!(socket.head().status, 101);
+        for turn in 1..=1_000 {
             edge.put(route("a.test", &apps[turn % 2].url()));
-            edge.put(route(&format!("other{turn}.test"), &apps[0].url()));
-            std::thread::sleep(Duration::from_millis(60));
+            edge.put(route(&format!("other{}.test", turn % 20), &apps[0].url()));
+            if turn % 50 == 0 {
+                assert_eq!(socket.say("still there").take(11), b"still there");
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
         for load in loads {
             load.join().unwrap();

@@ -89,6 +89,7 @@ fn read(asked: &hyper::Request<Incoming>, client: &Client) -> Option<Request> {
     let random = client.worker.groups.random();
     Some(Request {
         size: 0,
+        body_size: 0,
         outgoing,
         key: stick(&route.options().balance, headers, client.address().ip(), true, random).key,
         route,
