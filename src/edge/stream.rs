@@ -241,3 +241,84 @@ impl AsyncWrite for Gathered {
         Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::edge::tls::{AppStream, AppTls};
+    use crate::route::Server;
+
+    /// Both ends of a connection over TLS.
+    async fn ends() -> (Stream, AppStream) {
+        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![made.cert.into()], key).unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tls, server) = (AppTls::new().unwrap(), Server::Name("a.test".into()));
+        let (near, far) =
+            tokio::join!(async { acceptor.accept(listener.accept().await.unwrap().0).await.unwrap() }, async {
+                tls.connect(stream, &server, false, true).await.unwrap()
+            });
+        (Stream::Tls(Box::new(near)), far)
+    }
+
+    fn waits(stream: &Stream) -> bool {
+        match stream {
+            Stream::Tls(stream) => stream.get_ref().1.wants_write(),
+            Stream::Plain(_) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_gathers_until_it_is_given() {
+        let (mut stream, mut far) = ends().await;
+        poll_fn(|context| Pin::new(&mut stream).poll_flush(context)).await.unwrap();
+        for part in [&b"one "[..], b"two ", b"three"] {
+            let count = poll_fn(|context| stream.poll_gather(context, &[IoSlice::new(part)])).await.unwrap();
+            assert_eq!(count, part.len());
+            assert!(waits(&stream), "nothing goes out on its own");
+        }
+        poll_fn(|context| Pin::new(&mut stream).poll_flush(context)).await.unwrap();
+        assert!(!waits(&stream));
+        let mut read = [0; 13];
+        far.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"one two three");
+    }
+
+    #[tokio::test]
+    async fn only_so_much_gathers() {
+        let (mut stream, mut far) = ends().await;
+        let part = vec![b'x'; 50_000];
+        let mut written = 0;
+        // A client that takes nothing: sooner or later there is no more room, neither here nor on the way.
+        let full = poll_fn(|context| {
+            loop {
+                match stream.poll_gather(context, &[IoSlice::new(&part)]) {
+                    Poll::Ready(count) if written < 64 << 20 => written += count.unwrap(),
+                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(written),
+                }
+            }
+        });
+        let full = full.await;
+        assert!(full < 64 << 20, "{full}");
+        let (mut read, mut taken) = (vec![0; 65_536], 0);
+        while taken < full {
+            let (count, ()) = tokio::join!(async { far.read(&mut read).await.unwrap() }, async {
+                let _ = timeout(Duration::from_millis(1), poll_fn(|c| Pin::new(&mut stream).poll_flush(c))).await;
+            });
+            taken += count;
+        }
+        assert_eq!(taken, full);
+    }
+}
