@@ -76,7 +76,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Moment,
     snapshot: &'a Snapshot,
     respond: Respond,
-    policy: &'a Policy,
+    pub(super) policy: &'a Policy,
     pub(super) stats: &'a Stats,
 }
 
