@@ -11,11 +11,11 @@
 //! * A query that does not get finished, and a client that does not read, are cut after their own limits; the time for the first
 //!   query begins with the connection.
 //!
-//! A query costs two system calls and its share of a third, a connection four more. The clock is read, and memory is asked
+//! A query costs two system calls and its share of a third, a connection four more (accept, watch, read the end, close). The clock is read, and memory is asked
 //! for what the answers need ([`super::ahead`]), once for all connections of a turn.
 //!
 //! Rejected: tokio, whose tasks and timers cost as much as the answer; a timer for each connection (see [`super::seats`]),
-//! closing after a number of queries, TCP_DEFER_ACCEPT (measured: gains nothing where connections are accepted in batches).
+//! closing after a number of queries, TCP_DEFER_ACCEPT (of connections that are accepted together 99 in 100 have brought their query).
 
 mod connection;
 
