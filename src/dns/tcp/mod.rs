@@ -144,58 +144,48 @@ impl Server {
                 }
             }
         }
-        if self.doors.iter().any(|door| door.is_knocked) && self.until_open().is_zero() {
-            self.accept();
-        }
-        if !self.ready.is_empty() {
-            self.answer();
+        // Among few names one after the other is best, for what the kernel knows of a connection is in the nearest cache then.
+        let together = if self.answers.turn().is_ahead_of(BATCH) { BATCH } else { 1 };
+        self.answer(together);
+        for _ in 0..ACCEPTED_MAX / together {
+            if !self.doors.iter().any(|door| door.is_knocked) || !self.until_open().is_zero() {
+                break;
+            }
+            self.accept(together);
+            self.answer(together);
         }
     }
 
-    /// Answers those that have something to do, as many as a batch holds: all are read before the first is answered.
-    fn answer(&mut self) {
-        let mut batch = [(0, Came::End); BATCH];
-        let count = self.read(&mut batch);
-        let batch = &batch[..count];
+    /// Answers those that have something to do, as many as a batch holds, but for those that get something to do meanwhile.
+    /// So many of them are read before the first is answered.
+    fn answer(&mut self, together: usize) {
         let Self { poll, answers, seats, ready, input, output, .. } = self;
-        let input = |place: usize| &input[place * INPUT_SIZE..][..INPUT_SIZE];
+        let mut left = ready.len().min(BATCH);
+        if left == 0 {
+            return;
+        }
         let turn = answers.turn();
-        turn.look_ahead(
-            count,
-            batch.iter().enumerate().filter_map(|(place, (_, came))| message(&input(place)[..came.count()])),
-        );
-        let mut queries = 0;
         let mut round = Round { registry: poll.registry(), turn: &turn, seats, ready, output };
-        for (place, (seat, came)) in batch.iter().enumerate() {
-            queries += round.settle(*seat, *came, &input(place)[..came.count()]);
+        let (mut batch, mut queries) = ([(0, Came::End); BATCH], 0);
+        while left > 0 {
+            let count = round.read(&mut batch[..together.min(left)], input);
+            let batch = &batch[..count];
+            left = if count > 0 { left - count } else { 0 };
+            let came =
+                || batch.iter().zip(input.chunks_exact(INPUT_SIZE)).map(|((seat, came), input)| (*seat, *came, input));
+            turn.look_ahead(batch.len(), came().filter_map(|(_, came, input)| message(&input[..came.count()])));
+            for (seat, came, input) in came() {
+                queries += round.settle(seat, came, &input[..came.count()]);
+            }
         }
         turn.stats.took(turn.now.micros_since(), queries);
     }
 
-    /// Reads those that have something to do, each into a place of its own; how many.
-    fn read(&mut self, batch: &mut [(u32, Came); BATCH]) -> usize {
-        let places = self.input.chunks_exact_mut(INPUT_SIZE).zip(batch);
-        let mut count = 0;
-        for (input, place) in places {
-            let Some((seat, connection)) = self.ready.pop_front().map(|seat| (seat, self.seats.connection(seat)))
-            else {
-                break;
-            };
-            // Whose connection was closed meanwhile takes a place for nothing.
-            let came = connection.map_or(Came::End, |connection| {
-                connection.is_queued = false;
-                connection.read(input)
-            });
-            (*place, count) = ((seat, came), count + 1);
-        }
-        count
-    }
-
-    /// Takes those who stand before the doors: whatever happens to one of them, the next is accepted.
-    fn accept(&mut self) {
+    /// Takes some of those who stand before each door: whatever happens to one of them, the next is accepted.
+    fn accept(&mut self, most: usize) {
         let now = Moment::now().micros;
         for door in 0..self.doors.len() {
-            for _ in 0..ACCEPTED_MAX {
+            for _ in 0..most {
                 if !self.doors[door].is_knocked {
                     break;
                 }
@@ -311,6 +301,21 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// Reads as many as there are places, each into an input of its own; how many there were.
+    fn read(&mut self, batch: &mut [(u32, Came)], input: &mut [u8]) -> usize {
+        let mut count = 0;
+        for (place, input) in batch.iter_mut().zip(input.chunks_exact_mut(INPUT_SIZE)) {
+            let Some(seat) = self.ready.pop_front() else { break };
+            // Whose connection was closed meanwhile takes a place for nothing.
+            let came = self.seats.connection(seat).map_or(Came::End, |connection| {
+                connection.is_queued = false;
+                connection.read(input)
+            });
+            (*place, count) = ((seat, came), count + 1);
+        }
+        count
+    }
+
     /// Answers what came of one connection, and sees to it that it has its next turn or is told of, or closes it. Gives how
     /// many queries there were.
     fn settle(&mut self, seat: u32, came: Came, input: &[u8]) -> u64 {

@@ -108,7 +108,7 @@ impl Connection {
             ready!(self.flush(context))?;
             let Buffers { input, output } = &mut *worker.buffers.borrow_mut();
             let mut input = ReadBuf::new(input);
-            if !framing::message(&self.unanswered).is_some() {
+            if framing::message(&self.unanswered).is_none() {
                 match Pin::new(&mut self.stream).poll_read(context, &mut input)? {
                     Poll::Ready(()) if input.filled().is_empty() => return Poll::Ready(Ok(Step::Over)),
                     Poll::Ready(()) => (),
