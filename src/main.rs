@@ -18,7 +18,8 @@ fn main() -> ExitCode {
         chosen.admin.clone_from(&serve.admin_listen);
         chosen.http.clone_from(&serve.http_listen);
         chosen.https.clone_from(&serve.https_listen);
-        return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table, loaded });
+        let (read_zone, table, pack) = (cli::import_check, cli::table, memory::pack);
+        return daemon::serve(&chosen, daemon::Hands { read_zone, table, loaded, pack });
     }
     cli::run(&command, &options, |options| find_place(&self::chosen(options)))
 }

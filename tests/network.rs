@@ -318,6 +318,36 @@ fn what_was_asked_before_the_client_closed_its_side_is_answered() {
 }
 
 #[test]
+fn however_much_was_asked_before_the_client_closed_its_side_is_answered() {
+    let server = Server::start(settings());
+    let mut client = server.connect();
+    let all: Vec<u8> = (0..1_000).flat_map(|id| framed(&query(id))).collect();
+    client.send(&all);
+    client.0.shutdown(std::net::Shutdown::Write).unwrap();
+    (0..1_000).for_each(|id| check(&client.receive(), id));
+    assert!(client.is_closed());
+    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
+}
+
+#[test]
+fn more_connections_than_are_answered_in_one_turn_are_all_answered() {
+    let server = Server::start(with_tcp(Tcp { connections_per_client_max: 500, ..Tcp::default() }));
+    let mut clients: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    for round in 0..3 {
+        let both = [framed(&query(round)), framed(&query(round + 1))].concat();
+        clients.iter_mut().for_each(|client| client.send(&both));
+        for client in &mut clients {
+            check(&client.receive(), round);
+            check(&client.receive(), round + 1);
+        }
+    }
+    clients.iter_mut().for_each(|client| client.0.shutdown(std::net::Shutdown::Write).unwrap());
+    assert!(clients.iter_mut().all(Client::is_closed));
+    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
+    assert_eq!(server.handle.stop().tcp.queries, 2_400);
+}
+
+#[test]
 fn a_query_that_does_not_get_finished_is_cut() {
     let server = Server::start(with_tcp(Tcp { message: millis(200), ..Tcp::default() }));
     let (mut silent, mut slow, mut later) = (server.connect(), server.connect(), server.connect());

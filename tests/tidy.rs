@@ -29,7 +29,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libmimalloc_sys::", &["src/memory.rs"]),
     ("listenfd::", &["src/daemon/"]),
     ("sd_notify::", &["src/daemon/"]),
-    ("libc::", &["src/dns/batch", "src/dns/sockets", "src/store/", "src/daemon/"]),
+    ("libc::", &["src/dns/batch", "src/dns/sockets", "src/store/", "src/daemon/", "src/memory"]),
 ];
 
 /// The only files with unsafe code, each operation with its reason beside it.

@@ -5,11 +5,12 @@
  * QUERIES is a file of messages, each after two octets of length (zone_sets.py). MODE is
  *   closed    UDP: 8 sockets with 16 queries outstanding on each; an answer after 100 ms is a loss
  *   fresh     the same, with new random letters in the first label of each query
+ *   shared    closed, but it sleeps while no answer comes: for a generator that has no processor to itself
  *   RATE      UDP: a number of queries a second, whatever the server does; latency counts from when a query was due
  *   tcp       32 connections that are kept, one query outstanding on each
  *   tcpnew    32 queries outstanding, each on a connection of its own
  *
- * It never sleeps: it has a processor to itself, and the server never pays for waking it. After 0.3 s of warming up
+ * Otherwise it never sleeps: it has a processor to itself, and the server never pays for waking it. After 0.3 s of warming up
  * it says GO on standard error, at the end END; between the two its caller reads the server's processor time.
  * One JSON object goes to standard output.
  *
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,10 +305,13 @@ static void udp_expire(struct udp *udp, uint64_t now, uint64_t patience) {
     }
 }
 
-static void run_udp(const struct sockaddr_in *server, double rate, uint64_t start, uint64_t end) {
+static void run_udp(const struct sockaddr_in *server, double rate, int sleeps, uint64_t start, uint64_t end) {
     struct udp all[UDP_SOCKETS] = {0};
-    for (int i = 0; i < UDP_SOCKETS; i++)
+    struct pollfd awaited[UDP_SOCKETS];
+    for (int i = 0; i < UDP_SOCKETS; i++) {
         udp_open(&all[i], server);
+        awaited[i] = (struct pollfd){.fd = all[i].socket, .events = POLLIN};
+    }
     double step = rate ? 1e9 / rate : 0;
     uint64_t sent = 0, patience = (rate ? 1000 : 100) * MILLISECOND, turn = 0;
     for (uint64_t now = nanoseconds(); now < end; now = nanoseconds()) {
@@ -328,6 +333,8 @@ static void run_udp(const struct sockaddr_in *server, double rate, uint64_t star
                 if (all[i].outstanding <= UDP_WINDOW / 2)
                     udp_send(&all[i], UDP_WINDOW - all[i].outstanding, now, 0, RUN);
         }
+        if (!received && sleeps)
+            poll(awaited, UDP_SOCKETS, 1);
         if (!received || (++turn & 63) == 0)
             for (int i = 0; i < UDP_SOCKETS; i++)
                 udp_expire(&all[i], now, patience);
@@ -443,11 +450,11 @@ int main(int words, char **word) {
     fresh = !strcmp(mode, "fresh");
     if (!strncmp(mode, "tcp", 3)) {
         run_tcp(&server, !strcmp(mode, "tcpnew"), start, end);
-    } else if (fresh || !strcmp(mode, "closed")) {
-        arrange_in_runs();
-        run_udp(&server, 0, start, end);
+    } else if (atof(mode)) {
+        run_udp(&server, atof(mode), 0, start, end);
     } else {
-        run_udp(&server, atof(mode), start, end);
+        arrange_in_runs();
+        run_udp(&server, 0, !strcmp(mode, "shared"), start, end);
     }
     report();
     return 0;

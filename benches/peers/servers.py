@@ -1,10 +1,11 @@
-"""How each server is set up, started and watched: the floor, Freehold, Knot, NSD and gdnsd.
+"""How each server is set up, started and watched: the floor, Freehold, Knot, NSD, gdnsd and BIND.
 
-Each runs with one worker, in a session of its own, in the foreground, with nothing but authoritative answers: no
+Each runs with one worker on one processor, or with more on all, in a session of its own, in the foreground, with nothing but authoritative answers: no
 rate limit for this machine (Freehold exempts it as it is), minimal answers, no log of queries, default caches.
 """
 
 import glob
+import http.client
 import os
 import shutil
 import signal
@@ -48,6 +49,7 @@ class Server:
     """A server under test. A kind of server says `name`, `port`, `program` and how it is prepared."""
 
     answers = True  # the floor only pretends
+    workers = 1
     import_seconds = 0.0  # before the start, if zones are imported
     import_peak = 0.0  # MiB
 
@@ -79,7 +81,7 @@ class Server:
         self.must_have_its_port()
         command = self.prepare()
         begun = time.monotonic()
-        self.spawn(["taskset", "-c", "0"] + command)
+        self.spawn((["taskset", "-c", "0"] if self.workers == 1 else []) + command)
         ready = self.wait_until_ready(begun)
         self.ready_seconds = time.monotonic() - begun
         return ready
@@ -192,7 +194,7 @@ class Freehold(Server):
     def prepare(self):
         write(
             self.path("freehold.toml"),
-            f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\nworkers = 1\n[admin]\nlisten = []\n',
+            f'[store]\ndirectory = "{self.path("data")}"\n[dns]\nlisten = ["127.0.0.1:{self.port}"]\n{self.dns_settings()}[admin]\nlisten = []\n',
         )
         begun = time.monotonic()
         with open(self.path("log"), "ab") as log:
@@ -205,8 +207,20 @@ class Freehold(Server):
             raise RuntimeError(f"the import failed with {process.returncode}, see {self.path('log')}")
         return self.command("serve")
 
+    def dns_settings(self):
+        return f"workers = {self.workers}\n"
+
     def command(self, *words):
         return [self.program, "--config", self.path("freehold.toml"), *words]
+
+
+class Bare(Freehold):
+    """The same without what is on as installed."""
+
+    name, port = "bare", 5381
+
+    def dns_settings(self):
+        return super().dns_settings() + "cookies = false\n[dns.rate_limit]\nresponses_per_second = 0\n"
 
 
 class Knot(Server):
@@ -219,7 +233,7 @@ class Knot(Server):
         write(
             self.path("knot.conf"),
             f"server:\n  rundir: {self.folder}\n  listen: 127.0.0.1@{self.port}\n"
-            f"  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n  tcp-reuseport: on\n"
+            f"  udp-workers: {self.workers}\n  tcp-workers: {self.workers}\n  background-workers: 1\n  tcp-reuseport: on\n"
             f"log:\n - target: stderr\n   any: warning\ndatabase:\n  storage: {self.folder}\n"
             f'template:\n - id: default\n   storage: {self.sources}\n   file: "%s.zone"\n'
             f"   zonefile-sync: -1\n   zonefile-load: whole\n   journal-content: changes\n   semantic-checks: off\n"
@@ -237,7 +251,7 @@ class Nsd(Server):
         zones = "".join(f"zone:\n  name: {zone}\n  include-pattern: all\n" for zone in self.zones)
         write(
             self.path("nsd.conf"),
-            f"server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  reuseport: yes\n"
+            f"server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: {self.workers}\n  reuseport: yes\n"
             f'  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{self.sources}"\n'
             f'  zonelistfile: "{self.path("zone.list")}"\n  logfile: "{self.path("nsd.log")}"\n'
             f'  pidfile: "{self.path("nsd.pid")}"\n  xfrdfile: "{self.path("xfrd.state")}"\n  xfrdir: "{self.folder}"\n'
@@ -256,7 +270,7 @@ class Gdnsd(Server):
         os.makedirs(self.path("etc/zones"))
         write(
             self.path("etc/config"),
-            f"options => {{ listen => [ 127.0.0.1:{self.port} ], udp_threads => 1, tcp_threads => 1,\n"
+            f"options => {{ listen => [ 127.0.0.1:{self.port} ], udp_threads => {self.workers}, tcp_threads => {self.workers},\n"
             f"  run_dir => {self.path('run')}, state_dir => {self.path('state')},\n"
             f"  zones_rfc1035_threads => 2, tcp_clients_per_thread => 2000 }}\n",
         )
@@ -265,7 +279,39 @@ class Gdnsd(Server):
         return ["gdnsd", "-c", self.path("etc"), "start"]
 
 
-ALL = [Floor, Freehold, Knot, Nsd, Gdnsd]
+class Bind(Server):
+    """Reads zone files at its start; takes updates from this machine. Not part of the comparison of answers."""
+
+    name, port, program = "bind", 5470, "named"
+
+    def prepare(self):
+        zones = ""
+        for zone in self.zones:
+            shutil.copy(self.zone_file(zone), self.path(zone))  # updates change it
+            zones += f'zone "{zone}" {{ type primary; file "{self.path(zone)}"; allow-update {{ 127.0.0.0/8; }}; }};\n'
+        write(
+            self.path("named.conf"),
+            f'options {{ directory "{self.folder}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n'
+            f'  pid-file "{self.path("named.pid")}"; session-keyfile "{self.path("session.key")}"; recursion no;\n'
+            f"  minimal-responses yes; notify no; }};\ncontrols {{ }};\n{zones}",
+        )
+        return ["named", "-f", "-n", "1", "-c", self.path("named.conf")]
+
+
+class Admin(http.client.HTTPConnection):
+    """A connection to Freehold's admin socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+
+ALL = [Floor, Freehold, Bare, Knot, Nsd, Gdnsd]
+ALONE = [Bare]  # not compared unless it is named
 
 
 def summary(reply):

@@ -73,6 +73,25 @@ def write_queries(folder, name, queries):
             file.write(struct.pack("<H", len(message)) + message)
 
 
+def with_cookies(folder):
+    """The mix where each query brings a client cookie, as resolvers do (RFC 7873)."""
+    if os.path.exists(os.path.join(folder, "cookies")):
+        return
+    option = bytes([0, 10, 0, 8]) + bytes(range(1, 9))
+    extra = b"\0" + struct.pack(">HHIH", 41, 1232, 0, len(option)) + option
+    with open(os.path.join(folder, "mix"), "rb") as file:
+        octets = file.read()
+    at, messages = 0, []
+    while at < len(octets):
+        length = struct.unpack_from("<H", octets, at)[0]
+        message = octets[at + 2 : at + 2 + length]
+        at += 2 + length
+        message = message[:10] + b"\0\1" + message[12:] + extra  # one additional record
+        messages.append(struct.pack("<H", len(message)) + message)
+    with open(os.path.join(folder, "cookies"), "wb") as file:
+        file.write(b"".join(messages))
+
+
 def flood(dice, zones, count=FLOOD_QUERIES):
     """Names of twelve random letters; load.c draws new ones in every query."""
     for _ in range(count):
@@ -202,5 +221,6 @@ def zone_set(work, name):
         with open(done + ".new", "w") as file:
             file.write("\n".join(zones) + "\n")
         os.rename(done + ".new", done)
+    with_cookies(folder)
     with open(done) as file:
         return folder, file.read().split()

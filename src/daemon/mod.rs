@@ -20,6 +20,7 @@ mod develop;
 mod edge;
 mod encrypted;
 mod logging;
+mod pack;
 mod passed;
 mod ready;
 mod run;
@@ -45,6 +46,8 @@ pub struct Hands {
     pub table: Table,
     /// Called when all that is kept has been read.
     pub loaded: fn(),
+    /// Called when the server serves, and later now and then, if it keeps many names: a good moment to tidy memory up.
+    pub pack: fn(),
 }
 
 /// Why the server does not start, or did not stop well.

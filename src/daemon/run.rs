@@ -14,7 +14,7 @@ use super::edge::{Edge, Parts};
 use super::logging::{self, Log};
 use super::passed::{self, Passed};
 use super::settings::{self, Chosen, Loaded, Settings};
-use super::{Failure, Hands, authority, descriptors, develop, encrypted, secret, systemd};
+use super::{Failure, Hands, authority, descriptors, develop, encrypted, pack, secret, systemd};
 use crate::acme;
 use crate::api::{self, FirstToken, system_reason};
 use crate::dns;
@@ -48,10 +48,12 @@ async fn live(chosen: &Chosen, loaded: Loaded, hands: Hands, mut log: Log, passe
     let server = Server::start(&loaded, hands, passed).await?;
     let signal = {
         let mut watch = pin!(systemd::watch(&server.dns, &server.store));
+        let mut packing = pin!(pack::keep(&server.store, hands.pack));
         loop {
             let told = tokio::select! {
                 told = signals.next() => told,
                 never = &mut watch => match never {},
+                never = &mut packing => match never {},
             };
             match told {
                 Told::Reload => {

@@ -12,7 +12,7 @@
 use super::batch::BATCH;
 use crate::store::Zones;
 use crate::wire::query::HEADER_SIZE;
-use crate::wire::{Hash, Key, NameRef};
+use crate::wire::{Hash, Key, Kind, NameRef};
 use crate::zone::tree::{Named, Way};
 use crate::zone::{Node, Zone};
 
@@ -22,8 +22,8 @@ const NAMES_MIN: usize = 16_384;
 const PACKETS_MIN: usize = 4;
 /// Labels, without the root, of the names that are looked at.
 const DEPTH_MAX: usize = 10;
-/// Cache lines that name servers and the SOA of a zone commonly take.
-const APEX_LINES: usize = 3;
+/// Cache lines that name servers and the SOA of a zone commonly take, behind the first.
+const APEX_LINES: usize = 2;
 /// Names that an answer goes on to (aliases, glue) which are looked at.
 const TARGETS_MAX: usize = 2;
 
@@ -32,16 +32,18 @@ const TARGETS_MAX: usize = 2;
 struct Question {
     hashes: [Hash; DEPTH_MAX + 1],
     count: usize,
+    /// Whether it is for an address, which stands first among what a name has.
+    is_for_address: bool,
 }
 
 impl Question {
-    const NONE: Self = Self { hashes: [Hash(0); DEPTH_MAX + 1], count: 0 };
+    const NONE: Self = Self { hashes: [Hash(0); DEPTH_MAX + 1], count: 0, is_for_address: false };
 
     /// Of a packet that may be anything.
     fn read(packet: &[u8]) -> Option<Self> {
-        let (name, _) = NameRef::read(packet.get(HEADER_SIZE..)?).ok()?;
+        let (name, rest) = NameRef::read(packet.get(HEADER_SIZE..)?).ok()?;
         let key = Key::new(name);
-        let mut question = Self::NONE;
+        let mut question = Self { is_for_address: rest.starts_with(&Kind::A.0.to_be_bytes()), ..Self::NONE };
         let mut hash = Hash::root();
         question.hashes[0] = hash;
         question.count = 1 + key.label_count().min(DEPTH_MAX);
@@ -78,35 +80,54 @@ pub(super) fn look<'p>(zones: &Zones, packets: impl Iterator<Item = &'p [u8]>, t
     let mut found: [Option<(&Zone, usize)>; BATCH] = [None; BATCH];
     for (place, question) in found.iter_mut().zip(questions) {
         *place = zones.closest_hashed(question.hashes()).map(|(zone, depth)| (&**zone, depth));
-        if let Some((zone, _)) = place {
-            // Nearly every answer looks at its head, and a negative one copies the SOA at its end.
-            let apex = zone.apex_node().address();
-            (0..APEX_LINES).for_each(|line| touch(apex.wrapping_add(line * 64)));
+        if let Some((zone, depth)) = *place {
+            touch(zone.apex_node().address()); // nearly every answer looks at its head
+            if question.count == depth + 1 && !question.is_for_address {
+                touch_apex(zone, touch);
+            }
         }
     }
     let ways = questions.iter().zip(found).filter_map(|(question, found)| Some(names(question, found?)));
     let (mut targets, mut count) = ([const { None }; BATCH], 0);
-    walk(ways.flatten(), touch, &mut |zone: &Zone, node: &Node| {
+    let mut missing = [const { None }; 2 * BATCH];
+    let mut missing_count = 0;
+    walk(ways.flatten(), touch, &mut |(zone, is_name): (&Zone, bool), node: Option<&Node>| {
+        let Some(node) = node else {
+            if is_name {
+                (missing[missing_count], missing_count) = (Some(zone), missing_count + 1);
+            }
+            return;
+        };
         for (place, target) in targets[count..].iter_mut().zip(node.targets().take(TARGETS_MAX)) {
             // It nearly always lies in the zone that leads there; a hash that is not there is just not found.
             (*place, count) = (Some(((), zone.way(Hash::of(Key::new(target).name())))), count + 1);
         }
     });
+    missing.into_iter().flatten().for_each(|zone| touch_apex(zone, touch));
     walk(targets.into_iter().flatten(), touch, &mut |(), _| ());
 }
 
-/// The ways to a name and to its parent, where they lie below the apex.
-fn names<'z>(question: &Question, (zone, depth): (&'z Zone, usize)) -> impl Iterator<Item = (&'z Zone, Way<'z, Node>)> {
+/// Names what a zone has at its apex behind the head: a negative answer copies the SOA at its end.
+fn touch_apex(zone: &Zone, touch: &mut impl FnMut(*const u8)) {
+    let apex = zone.apex_node().address();
+    (1..=APEX_LINES).for_each(|line| touch(apex.wrapping_add(line * 64)));
+}
+
+/// The ways to a name and to its parent, where they lie below the apex, each with its zone and whether it is to the name.
+fn names<'z>(
+    question: &Question,
+    (zone, depth): (&'z Zone, usize),
+) -> impl Iterator<Item = ((&'z Zone, bool), Way<'z, Node>)> {
     let mut hashes = question.hashes()[depth + 1..].iter().rev();
-    let ways: [_; 2] = std::array::from_fn(|_| hashes.next().map(|hash| (zone, zone.way(*hash))));
+    let ways: [_; 2] = std::array::from_fn(|at| hashes.next().map(|hash| ((zone, at == 0), zone.way(*hash))));
     ways.into_iter().flatten()
 }
 
-/// Walks look-ups in step, and then hands over what was found, with what came with the way to it.
+/// Walks look-ups in step, and then hands over what was found or not, with what came with the way to it.
 fn walk<'t, T: Named + 't, C: Copy>(
     ways: impl Iterator<Item = (C, Way<'t, T>)>,
     touch: &mut impl FnMut(*const u8),
-    arrive: &mut impl FnMut(C, &'t T),
+    arrive: &mut impl FnMut(C, Option<&'t T>),
 ) {
     let mut walked: [Option<(C, Way<'t, T>)>; 2 * BATCH] = [const { None }; 2 * BATCH];
     let mut count = 0;
@@ -122,9 +143,7 @@ fn walk<'t, T: Named + 't, C: Copy>(
         }
     }
     for (companion, way) in walked.iter().flatten() {
-        if let Some(item) = way.item() {
-            arrive(*companion, item);
-        }
+        arrive(*companion, way.item());
     }
 }
 
@@ -133,7 +152,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::wire::{Kind, Name};
+    use crate::wire::Name;
     use crate::zone::{Draft, Edit, Place, SetData, SetEdit};
 
     const PLACE: Place = Place { file: 0, line: 1, column: 1, width: 0 };
@@ -188,6 +207,16 @@ mod tests {
         assert!(touched.contains(&zone.address()));
         assert!(touched.contains(&node(&zones, "z77.test", "h2.sub.z77.test")));
         assert!(touched.contains(&node(&zones, "z4999.test", "z4999.test")));
+    }
+
+    #[test]
+    fn the_soa_is_fetched_for_who_gets_it() {
+        let zones: Zones = (0..5_000).map(|number| zone(&format!("z{number}.test"), 4)).collect();
+        let apex = node(&zones, "z77.test", "z77.test");
+        let has_soa = |packet: Vec<u8>| touched(&zones, &[packet]).contains(&apex.wrapping_add(128));
+        let soa = [&query("z77.test")[..query("z77.test").len() - 4], &[0, 6, 0, 1]].concat();
+        assert!(has_soa(query("no.such.z77.test")) && has_soa(query("h9.sub.z77.test")) && has_soa(soa));
+        assert!(!has_soa(query("h1.sub.z77.test")) && !has_soa(query("z77.test")));
     }
 
     #[test]

@@ -76,15 +76,21 @@ pub(super) struct Turn<'a> {
     pub(super) now: Moment,
     snapshot: &'a Snapshot,
     respond: Respond,
-    policy: &'a Policy,
+    pub(super) policy: &'a Policy,
     pub(super) stats: &'a Stats,
 }
 
 impl Turn<'_> {
+    /// Whether so many packets are looked ahead at.
+    #[inline]
+    pub(super) fn is_ahead_of(&self, count: usize) -> bool {
+        ahead::is_worth_it(&self.snapshot.zones, count)
+    }
+
     /// Fetches what the answers to these packets will read.
     #[inline]
     pub(super) fn look_ahead<'p>(&self, count: usize, packets: impl Iterator<Item = &'p [u8]>) {
-        if ahead::is_worth_it(&self.snapshot.zones, count) {
+        if self.is_ahead_of(count) {
             ahead::look(&self.snapshot.zones, packets, &mut |address| batch::prefetch(address));
         }
     }

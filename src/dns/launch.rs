@@ -1,6 +1,7 @@
 //! Which thread gets which sockets, and their start.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -8,7 +9,7 @@ use rustls::ServerConfig;
 
 use super::settings::Settings;
 use super::sockets::Place;
-use super::{Handle, Sockets, Transport, encrypted, quic, stream, udp};
+use super::{Handle, Sockets, Transport, encrypted, quic, tcp, tls, udp};
 
 /// Starts all threads. When this returns, they answer.
 pub(super) fn launch(mut handle: Handle, sockets: Sockets, settings: &Settings) -> io::Result<Handle> {
@@ -26,12 +27,17 @@ pub(super) fn launch(mut handle: Handle, sockets: Sockets, settings: &Settings) 
             listeners[number % workers].push(listener);
         }
     }
-    let (ready, started) = sync_channel(2 * workers + 1);
-    let mut starting = streams(&mut handle, listeners, None, settings, &ready)?;
+    for (number, listeners) in listeners.into_iter().enumerate() {
+        let server = tcp::Server::new(listeners, handle.answers(Transport::Tcp), settings.tcp.clone())?;
+        let stop = Arc::clone(&handle.stop);
+        handle.spawn(format!("dns tcp {number}"), move || server.serve(&stop))?;
+    }
+    let (ready, started) = sync_channel(workers + 1);
+    let mut starting = 0;
     let names = settings.encrypted.as_ref().map(|encrypted| encrypted.wanted()).unwrap_or_default();
     if !tls.is_empty() {
         let config = encrypted::over_tls(Arc::clone(&handle.snapshots), names.clone()).map_err(io::Error::other)?;
-        starting += streams(&mut handle, share(tls, workers)?, Some(Arc::new(config)), settings, &ready)?;
+        starting += over_tls(&mut handle, share(tls, workers)?, Arc::new(config), settings, &ready)?;
     }
     if !quic.is_empty() {
         let config = encrypted::over_quic(Arc::clone(&handle.snapshots), names).map_err(io::Error::other)?;
@@ -47,20 +53,19 @@ pub(super) fn launch(mut handle: Handle, sockets: Sockets, settings: &Settings) 
 }
 
 /// A thread for each worker with its listeners; how many.
-fn streams(
+fn over_tls(
     handle: &mut Handle,
-    listeners: Vec<Vec<std::net::TcpListener>>,
-    tls: Option<Arc<ServerConfig>>,
+    listeners: Vec<Vec<TcpListener>>,
+    config: Arc<ServerConfig>,
     settings: &Settings,
     ready: &SyncSender<io::Result<()>>,
 ) -> io::Result<usize> {
     let workers = listeners.len();
-    let (transport, name) = if tls.is_some() { (Transport::Tls, "tls") } else { (Transport::Tcp, "tcp") };
     for (number, listeners) in listeners.into_iter().enumerate() {
-        let (ready, stop, tls) = (ready.clone(), handle.stop_streams.listen(), tls.clone());
-        let (answers, limits) = (handle.answers(transport), settings.tcp.clone());
-        let server = stream::Server { listeners, answers, limits, tls, stop };
-        handle.spawn(format!("dns {name} {number}"), move || server.serve(&ready))?;
+        let (ready, stop, tls) = (ready.clone(), handle.stop_streams.listen(), Arc::clone(&config));
+        let (answers, limits) = (handle.answers(Transport::Tls), settings.tcp.clone());
+        let server = tls::Server { listeners, answers, limits, tls, stop };
+        handle.spawn(format!("dns tls {number}"), move || server.serve(&ready))?;
     }
     Ok(workers)
 }
@@ -70,7 +75,7 @@ fn deal<T>(workers: usize) -> Vec<Vec<T>> {
 }
 
 /// The listeners of each worker.
-fn share(places: Vec<Place>, workers: usize) -> io::Result<Vec<Vec<std::net::TcpListener>>> {
+fn share(places: Vec<Place>, workers: usize) -> io::Result<Vec<Vec<TcpListener>>> {
     let mut listeners = deal(workers);
     for place in places {
         for (number, listener) in place.share(workers)?.tcp.into_iter().enumerate() {

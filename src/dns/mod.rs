@@ -1,8 +1,8 @@
 //! Questions in, answers out: the name server's sockets, threads and limits around one function.
 //!
 //! [`Sockets::bind`] takes the ports, [`start`] serves them, [`Handle::stop`] ends it. Each UDP socket has a thread that
-//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`stream`), and another one for those
-//! over TLS; one thread has those over QUIC (`quic`). What comes over HTTPS is the edge's, which is given a function
+//! reads and sends in batches (`udp.rs`); each worker has a thread for TCP connections (`tcp`), and another one for those
+//! over TLS (`tls`); one thread has those over QUIC (`quic`). What comes over HTTPS is the edge's, which is given a function
 //! ([`Handle::over_https`]). All of them call the same function on the same immutable snapshot, with the same rate limit ([`gate`]) and cookies ([`cookie`]). What
 //! is missing here on purpose: a queue between reading and answering, a lock, a task for each packet.
 
@@ -19,12 +19,14 @@ mod answers;
 mod batch;
 mod census;
 mod chaos;
+mod framing;
 mod launch;
 mod quic;
 mod seats;
 mod sections;
 mod sockets;
-mod stream;
+mod tcp;
+mod tls;
 mod udp;
 
 use std::fmt;
@@ -210,7 +212,7 @@ fn start_with(
         respond,
         snapshots,
         stop: Arc::new(AtomicBool::new(false)),
-        stop_streams: stream::Stop::new(),
+        stop_streams: tls::Stop::new(),
         threads: Vec::new(),
     };
     launch::launch(handle, sockets, settings)
@@ -283,7 +285,7 @@ pub struct Handle {
     respond: Respond,
     snapshots: Arc<ArcSwap<Snapshot>>,
     stop: Arc<AtomicBool>,
-    stop_streams: stream::Stop,
+    stop_streams: tls::Stop,
     threads: Vec<JoinHandle<()>>,
 }
 

@@ -3,6 +3,8 @@
 //! For each thing to wait for there is one time limit, so a queue in order of arrival is in order of expiry too: who
 //! has waited too long stands at the head. Every step costs the same however many connections there are.
 //!
+//! A seat holds the connection itself, or what ends the task that has it: whoever keeps seats decides.
+//!
 //! Rejected: a timer for each connection, which costs more than a query to set; a walk over all of them.
 
 use tokio::task::AbortHandle;
@@ -23,16 +25,15 @@ const KINDS: usize = 3;
 const NONE: u32 = u32::MAX;
 
 /// The waiting connections of one thread. Times are in microseconds.
-#[derive(Default)]
-pub(super) struct Seats {
-    seats: Vec<Seat>,
+pub(super) struct Seats<C> {
+    seats: Vec<Seat<C>>,
     free: Vec<u32>,
     queues: [Queue; KINDS],
     held: usize,
 }
 
-struct Seat {
-    connection: Option<AbortHandle>,
+struct Seat<C> {
+    connection: Option<C>,
     since: u64,
     waiting: Option<Waiting>,
     before: u32,
@@ -52,7 +53,13 @@ impl Default for Queue {
     }
 }
 
-impl Seats {
+impl<C> Default for Seats<C> {
+    fn default() -> Self {
+        Self { seats: Vec::new(), free: Vec::new(), queues: Default::default(), held: 0 }
+    }
+}
+
+impl<C> Seats<C> {
     /// A seat for a connection that waits for its first query.
     pub(super) fn take(&mut self, now: u64) -> u32 {
         let seat = self.free.pop().unwrap_or_else(|| {
@@ -63,17 +70,23 @@ impl Seats {
         seat
     }
 
-    /// Says how to end the connection.
-    pub(super) fn occupy(&mut self, seat: u32, connection: AbortHandle) {
+    /// Says whose seat it is.
+    pub(super) fn occupy(&mut self, seat: u32, connection: C) {
         self.seats[seat as usize].connection = Some(connection);
     }
 
-    /// The connection is over.
-    pub(super) fn leave(&mut self, seat: u32) {
+    /// Whose seat it is, if it is taken.
+    #[inline]
+    pub(super) fn connection(&mut self, seat: u32) -> Option<&mut C> {
+        self.seats.get_mut(seat as usize)?.connection.as_mut()
+    }
+
+    /// The connection is over, and its seat is free.
+    pub(super) fn leave(&mut self, seat: u32) -> Option<C> {
         self.unlink(seat);
         self.hold(seat, 0);
-        self.seats[seat as usize].connection = None;
         self.free.push(seat);
+        self.seats[seat as usize].connection.take()
     }
 
     /// The connection waits for something: since now if that is something else or something new, and as before if not.
@@ -104,39 +117,20 @@ impl Seats {
         self.held
     }
 
-    /// Ends the connection that has waited longest for one of these things; false if none is waiting.
-    pub(super) fn end_longest(&mut self, kinds: &[Waiting]) -> bool {
+    /// The connection that has waited longest for one of these things.
+    pub(super) fn longest(&self, kinds: &[Waiting]) -> Option<u32> {
         let heads = kinds.iter().map(|kind| self.queues[*kind as usize].head).filter(|head| *head != NONE);
-        let Some(seat) = heads.min_by_key(|head| self.seats[*head as usize].since) else { return false };
-        self.end(seat);
-        true
+        heads.min_by_key(|head| self.seats[*head as usize].since)
     }
 
-    /// Ends the connections that have waited for something since before this moment; how many.
-    pub(super) fn end_before(&mut self, waiting: Waiting, moment: u64) -> u64 {
-        let mut ended = 0;
-        loop {
-            let head = self.queues[waiting as usize].head;
-            if head == NONE || self.seats[head as usize].since >= moment {
-                return ended;
-            }
-            self.end(head);
-            ended += 1;
-        }
+    /// The one that has waited longest for something, if it has since before this moment.
+    pub(super) fn overdue(&self, waiting: Waiting, moment: u64) -> Option<u32> {
+        self.longest(&[waiting]).filter(|seat| self.seats[*seat as usize].since < moment)
     }
 
     /// Whether there is no connection at all.
     pub(super) fn is_empty(&self) -> bool {
         self.free.len() == self.seats.len()
-    }
-
-    /// The connection stands in no queue from now on, and its seat is free when its task has ended.
-    fn end(&mut self, seat: u32) {
-        self.unlink(seat);
-        self.hold(seat, 0);
-        if let Some(connection) = &self.seats[seat as usize].connection {
-            connection.abort();
-        }
     }
 
     fn unlink(&mut self, seat: u32) {
@@ -155,11 +149,39 @@ impl Seats {
     }
 }
 
+impl Seats<AbortHandle> {
+    /// Ends the connection that has waited longest for one of these things; false if none is waiting.
+    pub(super) fn end_longest(&mut self, kinds: &[Waiting]) -> bool {
+        let longest = self.longest(kinds);
+        longest.into_iter().for_each(|seat| self.end(seat));
+        longest.is_some()
+    }
+
+    /// Ends the connections that have waited for something since before this moment; how many.
+    pub(super) fn end_before(&mut self, waiting: Waiting, moment: u64) -> u64 {
+        let mut ended = 0;
+        while let Some(seat) = self.overdue(waiting, moment) {
+            self.end(seat);
+            ended += 1;
+        }
+        ended
+    }
+
+    /// The connection stands in no queue from now on, and its seat is free when its task has ended.
+    fn end(&mut self, seat: u32) {
+        self.unlink(seat);
+        self.hold(seat, 0);
+        if let Some(task) = self.connection(seat) {
+            task.abort();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn queue(seats: &Seats, waiting: Waiting) -> Vec<u32> {
+    fn queue(seats: &Seats<AbortHandle>, waiting: Waiting) -> Vec<u32> {
         let queue = &seats.queues[waiting as usize];
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         let mut at = queue.head;
@@ -194,7 +216,7 @@ mod tests {
         seats.leave(2);
         assert_eq!((queue(&seats, Waiting::Message), queue(&seats, Waiting::Query)), (vec![1], vec![0]));
         assert_eq!((seats.take(20), seats.take(20), seats.take(20)), (2, 3, 4), "seats are used again");
-        (0..5).for_each(|seat| seats.leave(seat));
+        (0..5).for_each(|seat| _ = seats.leave(seat));
         assert!(seats.is_empty());
     }
 
@@ -225,7 +247,7 @@ mod tests {
         assert_eq!(seats.held(), 250);
         assert!(seats.end_longest(&[Waiting::Message]));
         assert_eq!(seats.held(), 150);
-        (0..3).for_each(|seat| seats.leave(seat));
+        (0..3).for_each(|seat| _ = seats.leave(seat));
         assert_eq!(seats.held(), 0);
     }
 }

@@ -131,6 +131,14 @@ impl Default for Tcp {
     }
 }
 
+impl Tcp {
+    /// How often to look for connections whose time is up: half of the shortest limit, within reason.
+    pub(super) fn tick(&self) -> Duration {
+        let shortest = (self.idle / 30).min(self.message).min(self.write);
+        (shortest / 2).clamp(Duration::from_millis(5), Duration::from_millis(250))
+    }
+}
+
 impl Settings {
     /// What is wrong with these settings: a line for each fault, naming the field and its range. Empty: nothing.
     pub fn check(&self) -> Vec<String> {

@@ -22,14 +22,13 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{AbortHandle, JoinHandle, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::answers::Answers;
 use super::census::Entrance;
 use super::seats::{Seats, Waiting};
 use super::settings::Tcp;
-use super::stream::tick;
 use super::{Moment, Transport};
 use crate::limits;
 use connection::Code;
@@ -79,7 +78,7 @@ impl Server {
         let accepting: Vec<_> =
             endpoints.iter().map(|endpoint| spawn_local(accept(Rc::clone(&worker), endpoint.clone()))).collect();
         _ = ready.send(Ok(()));
-        let mut tick = interval(tick(&worker.limits));
+        let mut tick = interval(worker.limits.tick());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -134,7 +133,7 @@ struct Worker {
     answers: RefCell<Answers>,
     /// The buffer for a reply, used without waiting.
     reply: RefCell<Box<[u8]>>,
-    seats: RefCell<Seats>,
+    seats: RefCell<Seats<AbortHandle>>,
     limits: Tcp,
     /// Handshakes under way with addresses that may be forged.
     unproven: Cell<u32>,

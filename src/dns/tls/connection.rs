@@ -1,10 +1,10 @@
-//! One connection, over TCP or TLS: read what there is, answer all of it, write the answers together.
+//! One connection over TLS: read what there is, answer all of it, write the answers together.
 //!
 //! Buffers belong to the thread; a connection keeps octets of its own only while half a query has come or the client does
-//! not take its replies, and then nothing more is read. So an idle connection costs a few hundred octets, and a
-//! slow one is bounded. One over TLS costs some kilooctets more, for its keys.
+//! not take its replies, and then nothing more is read. So an idle connection costs its keys, some kilooctets, and a
+//! slow one is bounded.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,23 +12,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::Worker;
-use super::octets::Octets;
-use crate::dns::answers::Turn;
+use crate::dns::framing::{self, Exchange, OUTPUT_ROOM, OUTPUT_SIZE};
 use crate::dns::seats::Waiting;
-use crate::dns::{Moment, Peer};
+use crate::dns::{Moment, Peer, Transport};
 use crate::limits;
 
 /// Octets that are read at once; some hundred queries, after which other connections have their turn.
 const INPUT_SIZE: usize = 16 << 10;
-/// Octets of replies after which they are written; the last one may be as long as a message can be.
-pub(super) const OUTPUT_SIZE: usize = 16 << 10;
-/// Octets of the length in front of each message (RFC 1035, section 4.2.2).
-const PREFIX: usize = 2;
 
 /// The buffers of a thread, which each connection uses only within one turn.
 pub(super) struct Buffers {
@@ -38,8 +34,7 @@ pub(super) struct Buffers {
 
 impl Default for Buffers {
     fn default() -> Self {
-        let output = OUTPUT_SIZE + PREFIX + limits::MESSAGE_SIZE_MAX;
-        Self { input: vec![0; INPUT_SIZE].into(), output: vec![0; output].into() }
+        Self { input: vec![0; INPUT_SIZE].into(), output: vec![0; OUTPUT_ROOM].into() }
     }
 }
 
@@ -63,7 +58,7 @@ impl Drop for Place {
 }
 
 /// Shakes hands, for no longer than a first query may take, and serves the connection.
-pub(super) async fn serve_secure(tls: TlsAcceptor, stream: TcpStream, place: Place) {
+pub(super) async fn serve(tls: TlsAcceptor, stream: TcpStream, place: Place) {
     let shaking = tls.accept_with(stream, |session| session.set_buffer_limit(Some(OUTPUT_SIZE)));
     match Box::pin(shaking).await {
         Ok(stream) => Connection::new(stream, place).serve().await,
@@ -72,8 +67,8 @@ pub(super) async fn serve_secure(tls: TlsAcceptor, stream: TcpStream, place: Pla
 }
 
 /// A connection with its place.
-pub(super) struct Connection<S: Octets> {
-    stream: S,
+struct Connection {
+    stream: TlsStream<TcpStream>,
     place: Place,
     /// What was read and not yet answered: half a message, or more of them while the client does not read.
     unanswered: Vec<u8>,
@@ -91,13 +86,13 @@ enum Step {
     Over,
 }
 
-impl<S: Octets> Connection<S> {
-    pub(super) fn new(stream: S, place: Place) -> Self {
+impl Connection {
+    fn new(stream: TlsStream<TcpStream>, place: Place) -> Self {
         Self { stream, place, unanswered: Vec::new(), unsent: Vec::new(), unflushed: false }
     }
 
     /// Answers until the client or the server has had enough.
-    pub(super) async fn serve(mut self) {
+    async fn serve(mut self) {
         loop {
             match std::future::poll_fn(|context| self.turn(context)).await {
                 Ok(Step::Yield) => tokio::task::yield_now().await,
@@ -113,7 +108,7 @@ impl<S: Octets> Connection<S> {
             ready!(self.flush(context))?;
             let Buffers { input, output } = &mut *worker.buffers.borrow_mut();
             let mut input = ReadBuf::new(input);
-            if !has_message(&self.unanswered) {
+            if framing::message(&self.unanswered).is_none() {
                 match Pin::new(&mut self.stream).poll_read(context, &mut input)? {
                     Poll::Ready(()) if input.filled().is_empty() => return Poll::Ready(Ok(Step::Over)),
                     Poll::Ready(()) => (),
@@ -125,7 +120,7 @@ impl<S: Octets> Connection<S> {
             self.write(context, &output[..written])?;
             worker.answers.borrow().stats().took(now.micros_since(), queries);
             self.sit(now.micros, consumed > 0);
-            if input.remaining() == 0 || has_message(&self.unanswered) {
+            if input.remaining() == 0 || framing::message(&self.unanswered).is_some() {
                 return Poll::Ready(Ok(Step::Yield));
             }
         }
@@ -134,20 +129,8 @@ impl<S: Octets> Connection<S> {
     /// Answers the messages that are complete, as many as there is room for, and keeps the rest.
     fn answer(&mut self, came: &[u8], output: &mut [u8]) -> Exchange {
         let mut answers = self.place.worker.answers.borrow_mut();
-        let peer = Peer { address: self.place.address, transport: self.place.worker.transport() };
-        let turn = answers.turn();
-        if self.unanswered.is_empty() {
-            let exchange = exchange(&turn, peer, came, output);
-            self.unanswered.extend_from_slice(&came[exchange.consumed..]);
-            return exchange;
-        }
-        self.unanswered.extend_from_slice(came);
-        let exchange = exchange(&turn, peer, &self.unanswered, output);
-        self.unanswered.drain(..exchange.consumed);
-        if self.unanswered.is_empty() {
-            self.unanswered = Vec::new();
-        }
-        exchange
+        let peer = Peer { address: self.place.address, transport: Transport::Tls };
+        framing::answer(&answers.turn(), peer, &mut self.unanswered, came, output)
     }
 
     /// Writes replies; what the client does not take now is kept.
@@ -187,7 +170,7 @@ impl<S: Octets> Connection<S> {
     /// Says what the connection waits for from now on, and how much it keeps meanwhile.
     fn sit(&self, now: u64, anew: bool) {
         let Place { worker, seat, .. } = &self.place;
-        let stream_holds = if self.unflushed { self.stream.held_max() } else { 0 };
+        let stream_holds = if self.unflushed { OUTPUT_SIZE } else { 0 };
         let waiting = match (self.unsent.is_empty() && !self.unflushed, self.unanswered.is_empty()) {
             (true, true) => Waiting::Query,
             (true, false) => Waiting::Message,
@@ -200,14 +183,22 @@ impl<S: Octets> Connection<S> {
             worker.answers.borrow().stats().evicted.add(1);
         }
     }
+
+    /// Tells the client that nothing more will come, if that can be done without waiting. Without it the client could not
+    /// tell our end from somebody's on the way (RFC 8446, section 6.1).
+    fn say_goodbye(&mut self) {
+        let (socket, session) = self.stream.get_mut();
+        session.send_close_notify();
+        let _ = session.write_tls(&mut Now(socket)); // a client that takes nothing more does not want to know
+    }
 }
 
-impl<S: Octets> Drop for Connection<S> {
+impl Drop for Connection {
     fn drop(&mut self) {
         if self.unsent.is_empty() && !self.unflushed {
-            self.stream.say_goodbye();
+            self.say_goodbye();
         } else {
-            reset(self.stream.socket());
+            reset(self.stream.get_ref().0);
         }
     }
 }
@@ -218,42 +209,15 @@ pub(super) fn reset(stream: &TcpStream) {
     _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
-/// What became of some octets that were read.
-struct Exchange {
-    /// Octets of the messages that were answered.
-    consumed: usize,
-    /// Octets of the replies to them.
-    written: usize,
-    /// How many there were.
-    queries: u64,
-    /// When that was.
-    now: Moment,
-}
+/// Writes what the kernel takes at once.
+struct Now<'s>(&'s TcpStream);
 
-/// Answers message by message until the input or the room for replies is used up.
-fn exchange(turn: &Turn<'_>, peer: Peer, input: &[u8], output: &mut [u8]) -> Exchange {
-    let mut exchange = Exchange { consumed: 0, written: 0, queries: 0, now: turn.now };
-    while exchange.written <= OUTPUT_SIZE
-        && let Some(message) = message(&input[exchange.consumed..])
-    {
-        exchange.consumed += PREFIX + message.len();
-        exchange.queries += 1;
-        let (prefix, reply) = output[exchange.written..][..PREFIX + limits::MESSAGE_SIZE_MAX].split_at_mut(PREFIX);
-        if let Some(length) = turn.answer_message(message, peer, reply) {
-            prefix.copy_from_slice(&(length as u16).to_be_bytes());
-            exchange.written += PREFIX + length.min(limits::MESSAGE_SIZE_MAX);
-        }
+impl Write for Now<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.try_write(octets)
     }
-    turn.stats.queries.add(exchange.queries);
-    exchange
-}
 
-/// The first message, if all of it is there.
-fn message(input: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = input.split_first_chunk()?;
-    rest.get(..u16::from_be_bytes(*length).into())
-}
-
-fn has_message(input: &[u8]) -> bool {
-    message(input).is_some()
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,20 +1,9 @@
-//! DNS over TCP (RFC 7766, RFC 9210) and over TLS (RFC 7858): a thread for each worker, a small task for each connection.
+//! DNS over TLS (RFC 7858): a thread for each worker, a small task for each connection. Who may stay, and for how long, is
+//! as over TCP ([`super::tcp`]); the time for the first query begins with the connection, so that a handshake has no more than that.
 //!
-//! Queries may be sent without waiting for replies; all that came together is answered together. Who may stay:
-//!
-//! * A network has a limit of its own; one connection more is refused.
-//! * When all are taken, the one that has been waiting longest, for its next query or for the rest of one, makes room.
-//!   Refusing the new one instead would let whoever came first shut all others out; like this an attacker has to
-//!   open thousands of connections in the time that an honest client needs for one question.
-//! * An idle connection is closed after a time that shrinks with the number that is left ([`super::census::Census::idle`]).
-//! * A query that does not get finished, and a client that does not read, are cut after their own limits; the time for the first
-//!   query begins with the connection, so that a handshake of TLS has no more than that.
-//!
-//! Rejected: a timer for each connection (see [`super::seats`]), one runtime for all threads (work that is stolen costs more
-//! than the answer), a task for each query, closing after a number of queries.
+//! Rejected: one runtime for all threads (work that is stolen costs more than the answer), a task for each query.
 
 mod connection;
-mod octets;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -29,7 +18,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{AbortHandle, JoinHandle, spawn_local};
 use tokio::time::{self, MissedTickBehavior, sleep};
 use tokio_rustls::TlsAcceptor;
 
@@ -38,7 +27,7 @@ use super::census::Entrance;
 use super::seats::{Seats, Waiting};
 use super::settings::Tcp;
 use super::{Moment, Transport};
-use connection::{Buffers, Connection, Place};
+use connection::{Buffers, Place};
 
 /// How long no connection is accepted after the kernel could not hand one over: at 100 tries a second, each of which
 /// frees a descriptor, a server that has run out of them still serves newcomers.
@@ -65,13 +54,13 @@ impl Stop {
     }
 }
 
-/// The connections of one worker, over TCP or over TLS.
+/// The connections of one worker.
 pub(super) struct Server {
     pub(super) listeners: Vec<net::TcpListener>,
     pub(super) answers: Answers,
     pub(super) limits: Tcp,
-    /// How TLS is spoken; none is TCP.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// How TLS is spoken.
+    pub(super) tls: Arc<ServerConfig>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -94,7 +83,7 @@ impl Server {
         let accepting: Vec<_> =
             listeners.into_iter().map(|listener| spawn_local(accept(Rc::clone(&worker), listener))).collect();
         _ = ready.send(Ok(()));
-        let mut tick = time::interval(tick(&self.limits));
+        let mut tick = time::interval(self.limits.tick());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -115,12 +104,6 @@ fn listener(listener: net::TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// How often to look for connections whose time is up: half of the shortest limit, within reason.
-pub(super) fn tick(limits: &Tcp) -> Duration {
-    let shortest = (limits.idle / 30).min(limits.message).min(limits.write);
-    (shortest / 2).clamp(Duration::from_millis(5), Duration::from_millis(250))
-}
-
 /// Takes connections from one socket for ever: whatever happens to one of them, the next is accepted.
 async fn accept(worker: Rc<Worker>, listener: TcpListener) {
     let mut complained = false;
@@ -132,7 +115,7 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener) {
             Err(fault) => {
                 worker.answers.borrow().stats().accept_failed.add(1);
                 if !std::mem::replace(&mut complained, true) {
-                    tracing::error!(%fault, "cannot accept DNS connections; trying on. Too few file descriptors? See LimitNOFILE=");
+                    tracing::error!(%fault, "cannot accept DNS connections over TLS; trying on. Too few file descriptors? See LimitNOFILE=");
                 }
                 worker.make_room();
                 sleep(ACCEPT_PAUSE).await;
@@ -145,15 +128,15 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener) {
 struct Worker {
     answers: RefCell<Answers>,
     buffers: RefCell<Buffers>,
-    seats: RefCell<Seats>,
+    seats: RefCell<Seats<AbortHandle>>,
     stopping: Cell<bool>,
-    tls: Option<TlsAcceptor>,
+    tls: TlsAcceptor,
 }
 
 impl Worker {
-    fn new(answers: Answers, tls: Option<Arc<ServerConfig>>) -> Self {
+    fn new(answers: Answers, tls: Arc<ServerConfig>) -> Self {
         Self {
-            tls: tls.map(TlsAcceptor::from),
+            tls: TlsAcceptor::from(tls),
             answers: RefCell::new(answers),
             buffers: RefCell::default(),
             seats: RefCell::default(),
@@ -161,20 +144,16 @@ impl Worker {
         }
     }
 
-    fn transport(&self) -> Transport {
-        if self.tls.is_some() { Transport::Tls } else { Transport::Tcp }
-    }
-
     /// Gives a connection a seat and a task, or closes it.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let address = peer.ip().to_canonical();
-        let entrance = self.answers.borrow().policy().census(self.transport()).enter(address);
+        let entrance = self.answers.borrow().policy().census(Transport::Tls).enter(address);
         let room = match entrance {
             Entrance::Free => true,
             Entrance::Crowded => {
                 let made = self.make_room();
                 if !made {
-                    self.answers.borrow().policy().census(self.transport()).leave(address);
+                    self.answers.borrow().policy().census(Transport::Tls).leave(address);
                 }
                 made
             }
@@ -189,10 +168,7 @@ impl Worker {
         answers.stats().accepted.add(1);
         let seat = self.seats.borrow_mut().take(Moment::now().micros);
         let place = Place::new(Rc::clone(self), address, seat);
-        let task = match self.tls.clone() {
-            None => spawn_local(Connection::new(stream, place).serve()),
-            Some(tls) => spawn_local(connection::serve_secure(tls, stream, place)),
-        };
+        let task = spawn_local(connection::serve(self.tls.clone(), stream, place));
         self.seats.borrow_mut().occupy(seat, task.abort_handle());
     }
 
@@ -207,7 +183,7 @@ impl Worker {
     fn leave(&self, seat: u32, address: IpAddr) {
         self.seats.borrow_mut().leave(seat);
         let answers = self.answers.borrow();
-        answers.policy().census(self.transport()).leave(address);
+        answers.policy().census(Transport::Tls).leave(address);
         answers.stats().closed.add(1);
     }
 
@@ -218,7 +194,7 @@ impl Worker {
         let now = Moment::now().micros;
         let before = |limit: Duration| now.saturating_sub(limit.as_micros() as u64);
         let mut seats = self.seats.borrow_mut();
-        let ended = seats.end_before(Waiting::Query, before(answers.policy().idle(self.transport())))
+        let ended = seats.end_before(Waiting::Query, before(answers.policy().idle(Transport::Tls)))
             + seats.end_before(Waiting::Message, before(limits.message))
             + seats.end_before(Waiting::Reader, before(limits.write));
         answers.stats().timed_out.add(ended);
