@@ -58,13 +58,15 @@ pub(super) struct Part {
 }
 
 /// How an answer is to be given.
-pub(super) struct Terms {
+pub(super) struct Terms<'t> {
     /// Whether only its head was asked for.
     pub(super) head_only: bool,
     /// Whether the connection ends with it.
     pub(super) last: bool,
     /// The date, for apps that say none.
     pub(super) date: [u8; 29],
+    /// What the client is told if it may come over HTTP/3.
+    pub(super) http3_offer: Option<&'t [u8]>,
 }
 
 impl Body {
@@ -101,7 +103,7 @@ impl Body {
 }
 
 /// Reads what there is of an answer, and writes its head.
-pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
+pub(super) fn read(octets: &[u8], terms: &Terms<'_>, out: &mut Vec<u8>) -> Read {
     let mut fields = [MaybeUninit::uninit(); FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -120,7 +122,7 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
             return Read::Interim(size);
         }
         102..200 => {
-            write_fields(parsed.headers, &said, &Body::None, out);
+            write_fields(parsed.headers, &said, (&Body::None, terms), out);
             out.extend_from_slice(b"\r\n");
             return Read::Interim(size);
         }
@@ -134,7 +136,12 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut Vec<u8>) -> Read {
         (false, Some(length)) => Body::Sized(length),
         (false, None) => Body::UntilClose,
     };
-    write_fields(parsed.headers, &said, &body, out);
+    write_fields(parsed.headers, &said, (&body, terms), out);
+    if let Some(offer) = terms.http3_offer {
+        out.extend_from_slice(b"Alt-Svc: ");
+        out.extend_from_slice(offer);
+        out.extend_from_slice(b"\r\n");
+    }
     if body.goes_in_chunks() {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
@@ -205,10 +212,18 @@ fn write_line(status: u16, reason: &str, out: &mut Vec<u8>) {
 }
 
 /// Writes the fields that are for the client: none that belong to the app's connection.
-fn write_fields(fields: &[httparse::Header<'_>], said: &Said<'_>, body: &Body, out: &mut Vec<u8>) {
+fn write_fields(
+    fields: &[httparse::Header<'_>],
+    said: &Said<'_>,
+    (body, terms): (&Body, &Terms<'_>),
+    out: &mut Vec<u8>,
+) {
     let mut lengths = 0;
     for field in fields {
         if is_of_the_connection(field.name) || said.named.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+            continue;
+        }
+        if terms.http3_offer.is_some() && field.name.eq_ignore_ascii_case("alt-svc") {
             continue;
         }
         if field.name.len() == 14 && field.name.eq_ignore_ascii_case("content-length") {
@@ -244,7 +259,7 @@ mod tests {
 
     fn given(answer: &str, head_only: bool, last: bool) -> (Read, String) {
         let mut out = Vec::new();
-        let terms = Terms { head_only, last, date: *b"Sun, 06 Nov 1994 08:49:37 GMT" };
+        let terms = Terms { head_only, last, date: *b"Sun, 06 Nov 1994 08:49:37 GMT", http3_offer: None };
         let read = read(answer.as_bytes(), &terms, &mut out);
         (read, String::from_utf8(out).unwrap())
     }
