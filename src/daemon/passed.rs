@@ -111,7 +111,8 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
         }
     }
     if https.is_empty() && !http3.is_empty() {
-        let message = "systemd hands over sockets for HTTP/3 and none for HTTPS; browsers find the one by way of the other";
+        let message =
+            "systemd hands over sockets for HTTP/3 and none for HTTPS; browsers find the one by way of the other";
         return Err(Failure::new(message, "start freehold-https.socket as well"));
     }
     let edge = (!http.is_empty() || !https.is_empty()).then(|| edge::Sockets::adopt(http, https, http3));

@@ -84,8 +84,10 @@ fn read_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Asked, 
         (Some(authority), Some(field)) if same(field, authority.as_str()) => field.clone(),
         (Some(_), Some(_)) => return Err(Failure::Unsound("The request names two hosts.")),
         // HTTP/1 needs the field (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1; RFC 9114, section 4.3.1).
-        (Some(authority), None) if matches!(version, Version::HTTP_2 | Version::HTTP_3) => HeaderValue::from_str(authority.as_str())
-            .map_err(|_| Failure::Unsound("The host of the request is none."))?,
+        (Some(authority), None) if matches!(version, Version::HTTP_2 | Version::HTTP_3) => {
+            HeaderValue::from_str(authority.as_str())
+                .map_err(|_| Failure::Unsound("The host of the request is none."))?
+        }
         (Some(_), None) => return Err(Failure::Unsound("The request does not name its host.")),
     };
     if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {

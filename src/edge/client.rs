@@ -179,6 +179,11 @@ impl Client {
         self.chatter_since.set(self.worker.watch.now());
     }
 
+    /// Whether something has come of it since this tick.
+    pub(super) fn has_moved_since(&self, tick: Tick) -> bool {
+        self.chatter_since.get() >= tick && self.chatter.get() == 0
+    }
+
     /// A request has come.
     pub(super) fn request_begins(&self) {
         self.moves();

@@ -17,8 +17,8 @@ use hyper_util::rt::TokioIo;
 
 use super::client::{Client, Order};
 use super::direct;
-use super::proxy;
 use super::inflow::Inflow;
+use super::proxy;
 use super::stream::{Guarded, Stream};
 use super::tls::Spoken;
 use super::tunnel;

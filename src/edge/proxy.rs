@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use hyper::body::Bytes;
-use hyper::header::{
-    ACCEPT, ALT_SVC, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA,
-};
+use hyper::header::{ACCEPT, ALT_SVC, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 

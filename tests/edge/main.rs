@@ -18,6 +18,7 @@ mod failures;
 mod files;
 mod headers;
 mod health;
+mod http3;
 mod limits;
 mod names;
 mod rules;

@@ -71,9 +71,12 @@ impl Link {
 
 /// Octets of which nothing comes, whatever they are, end the connection ([`Client::chats`]).
 impl Watched for Link {
-    fn look(&self, _: Tick) {
+    fn look(&self, now: Tick) {
         let heard = self.connection.stats().udp_rx.bytes;
-        self.client.chats((heard - self.heard.replace(heard)) as usize);
+        let more = heard - self.heard.replace(heard);
+        if !self.client.has_moved_since(now.saturating_sub(1)) {
+            self.client.chats(more as usize);
+        }
     }
 }
 

@@ -217,8 +217,14 @@ mod tests {
     #[test]
     fn of_a_table_nothing_is_said_but_that_there_is_none() {
         let table = |mut octets: &[u8]| is_no_table(&mut octets);
-        assert_eq!((table(b"\x20"), table(b"\x21"), table(b"\x3f"), table(b"\xc0\x01a")), (Some(true), Some(false), None, Some(false)));
+        assert_eq!(
+            (table(b"\x20"), table(b"\x21"), table(b"\x3f"), table(b"\xc0\x01a")),
+            (Some(true), Some(false), None, Some(false))
+        );
         let cancelled = |mut octets: &[u8]| is_cancellation(&mut octets);
-        assert_eq!((cancelled(b"\x44"), cancelled(b"\x7f\x01"), cancelled(b"\x84"), cancelled(b"\x01")), (Some(true), Some(true), Some(false), Some(false)));
+        assert_eq!(
+            (cancelled(b"\x44"), cancelled(b"\x7f\x01"), cancelled(b"\x84"), cancelled(b"\x01")),
+            (Some(true), Some(true), Some(false), Some(false))
+        );
     }
 }

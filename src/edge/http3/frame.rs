@@ -228,7 +228,9 @@ mod tests {
             let mut input = Bytes::copy_from_slice(part);
             while let Some(frame) = frames.next(&mut input)? {
                 match (found.last_mut(), frame) {
-                    (Some(Frame::Data(before)), Frame::Data(part)) => *before = [&before[..], &part[..]].concat().into(),
+                    (Some(Frame::Data(before)), Frame::Data(part)) => {
+                        *before = [&before[..], &part[..]].concat().into()
+                    }
                     (_, frame) => found.push(frame),
                 }
             }
@@ -241,10 +243,10 @@ mod tests {
     fn frames_are_the_same_in_whatever_parts_they_come() {
         let stream = [
             &headers(b"section")[..],
-            b"\x21\x03abc",                            // nobody knows it
+            b"\x21\x03abc", // nobody knows it
             &data(3),
-            b"abc\x00\x00\x00\x02de",                  // one of them is empty
-            b"\x40\x04\x80\x00\x00\x03\x06\x40\x64",   // longer than need be
+            b"abc\x00\x00\x00\x02de",                // one of them is empty
+            b"\x40\x04\x80\x00\x00\x03\x06\x40\x64", // longer than need be
             &go_away(1 << 40),
             b"\x0d\x01\x05\x03\x01\x06",
         ]

@@ -167,7 +167,8 @@ fn write_fields(headers: &HeaderMap, section: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const GET: &[(&str, &str)] = &[(":method", "GET"), (":scheme", "https"), (":authority", "a.test"), (":path", "/x?y")];
+    const GET: &[(&str, &str)] =
+        &[(":method", "GET"), (":scheme", "https"), (":authority", "a.test"), (":path", "/x?y")];
 
     fn section(fields: &[(&str, &str)]) -> Vec<u8> {
         let mut section = Vec::new();
@@ -182,9 +183,13 @@ mod tests {
 
     #[test]
     fn a_sound_head_becomes_a_request() {
-        let head = head(&[GET, &[("cookie", "a=b"), ("cookie", "c=d"), ("te", "trailers"), ("content-length", "5")]].concat());
+        let head =
+            head(&[GET, &[("cookie", "a=b"), ("cookie", "c=d"), ("te", "trailers"), ("content-length", "5")]].concat());
         let head = head.unwrap();
-        assert_eq!((head.method, head.uri.to_string(), head.length), (Method::GET, "https://a.test/x?y".into(), Some(5)));
+        assert_eq!(
+            (head.method, head.uri.to_string(), head.length),
+            (Method::GET, "https://a.test/x?y".into(), Some(5))
+        );
         assert_eq!(head.headers.get_all("cookie").iter().count(), 2);
         let without = super::read(&section(&[GET[0], GET[1], GET[3], ("host", "a.test")]), 4_096, 8).unwrap();
         assert_eq!((without.uri.to_string(), &without.headers["host"]), ("/x?y".into(), &"a.test".parse().unwrap()));

@@ -4,7 +4,7 @@
 //! take, nobody keeps. A body that is not as long as its head says, or a stream that ends in the middle of a frame, is no whole
 //! request and never looks like one to the app.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -24,6 +24,14 @@ use crate::limits::APP_BUFFER_SIZE;
 /// Why the request of a stream is refused, once that is known; its answer is not sent then, or not to its end.
 pub(super) type Verdict = Rc<Cell<Option<Code>>>;
 
+/// The stream of a request, which ends with the answer although the app may still hold the body.
+pub(super) type Source = Rc<RefCell<RecvStream>>;
+
+/// Reads no more. QUIC would say so by itself, but with a number that means nothing in HTTP/3.
+pub(super) fn hang_up(source: &Source, code: Code) {
+    let _ = source.borrow_mut().stop(code.into()); // one that is over needs no word
+}
+
 /// Where in a request the stream is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -35,7 +43,7 @@ enum Place {
 
 /// The receiving side of a request's stream.
 pub(in crate::edge) struct Inflow {
-    stream: RecvStream,
+    source: Source,
     frames: Frames,
     /// What has come and was not looked at.
     input: Bytes,
@@ -51,9 +59,9 @@ pub(in crate::edge) struct Inflow {
 }
 
 impl Inflow {
-    pub(super) fn new(stream: RecvStream, link: &Rc<Link>, verdict: &Verdict) -> Self {
+    pub(super) fn new(source: &Source, link: &Rc<Link>, verdict: &Verdict) -> Self {
         Self {
-            stream,
+            source: Rc::clone(source),
             frames: Frames::new(link.head_size_max()),
             input: Bytes::new(),
             ahead: None,
@@ -77,7 +85,11 @@ impl Inflow {
         // Most requests end with their head; then nobody has to wait for a body, or to send one.
         poll_fn(|context| {
             let look = self.input.is_empty() && !self.ended;
-            Poll::Ready(if look && let Poll::Ready(Err(fault)) = self.poll_input(context) { Err(fault) } else { Ok(()) })
+            Poll::Ready(if look && let Poll::Ready(Err(fault)) = self.poll_input(context) {
+                Err(fault)
+            } else {
+                Ok(())
+            })
         })
         .await?;
         Ok(head)
@@ -86,7 +98,7 @@ impl Inflow {
     /// Waits for more; false if there is none.
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         // The future keeps nothing, so it can be made anew for each look.
-        let read = ready!(pin!(self.stream.read_chunk(APP_BUFFER_SIZE, true)).poll(context));
+        let read = ready!(pin!(self.source.borrow_mut().read_chunk(APP_BUFFER_SIZE, true)).poll(context));
         Poll::Ready(match read {
             Ok(Some(chunk)) => {
                 self.input = chunk.bytes;
@@ -119,7 +131,10 @@ impl Inflow {
     }
 
     /// The next part of the body.
-    pub(in crate::edge) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Part<Bytes>, Broken>>> {
+    pub(in crate::edge) fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Part<Bytes>, Broken>>> {
         if self.place == Place::Over {
             return Poll::Ready(None);
         }
@@ -197,8 +212,7 @@ impl Inflow {
 impl Drop for Inflow {
     fn drop(&mut self) {
         if !self.ended {
-            // Nobody reads on; else QUIC would say so with a number that means nothing in HTTP/3.
-            let _ = self.stream.stop(self.verdict.get().unwrap_or(Code::NoError).into());
+            hang_up(&self.source, self.verdict.get().unwrap_or(Code::NoError));
         }
     }
 }

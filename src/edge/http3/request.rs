@@ -1,5 +1,6 @@
 //! One request over HTTP/3: read, answered by the same code as any other ([`proxy::handle`]), sent.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,7 +27,8 @@ use crate::edge::proxy;
 pub(super) async fn answer(link: Rc<Link>, send: SendStream, receive: RecvStream) {
     let verdict = Verdict::default();
     let mut out = Outflow::new(send, &verdict);
-    let mut inflow = Inflow::new(receive, &link, &verdict);
+    let source = Rc::new(RefCell::new(receive));
+    let mut inflow = Inflow::new(&source, &link, &verdict);
     let patience = link.client.worker.shared.settings.clients.head;
     let head = match out.unless_parted(timeout(patience, inflow.head())).await {
         Some(Ok(Ok(head))) => head,
@@ -45,7 +47,10 @@ pub(super) async fn answer(link: Rc<Link>, send: SendStream, receive: RecvStream
         Ok(response) => response,
         Err(never) => match never {},
     };
-    give(response, only_head, out, &link.client).await;
+    if give(response, only_head, &mut out, &link.client).await {
+        inflow::hang_up(&source, verdict.get().unwrap_or(Code::NoError));
+        out.finish().await;
+    }
 }
 
 /// What is no request gets no answer but the number that says why, but for a head that is too large: people see that.
@@ -76,14 +81,14 @@ fn request(head: Head, inflow: Inflow) -> Request<Whole> {
     request
 }
 
-/// Sends an answer.
-async fn give(response: Response<Body>, only_head: bool, mut out: Outflow, client: &Client) {
+/// Sends an answer; false if it did not come to its end.
+async fn give(response: Response<Body>, only_head: bool, out: &mut Outflow, client: &Client) -> bool {
     let (mut head, mut body) = response.into_parts();
     let bare = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     complete(&mut head.headers, &body, bare, only_head, client);
     let section = head::write(head.status, &head.headers);
     if !out.give([frame::headers(&section), Bytes::new()], &body).await {
-        return;
+        return false;
     }
     if bare || only_head {
         body.is_not_wanted();
@@ -93,7 +98,7 @@ async fn give(response: Response<Body>, only_head: bool, mut out: Outflow, clien
         let part = match out.unless_parted(next).await {
             Some(None) => break,
             Some(Some(Ok(part))) => part,
-            Some(Some(Err(_))) | None => return,
+            Some(Some(Err(_))) | None => return false,
         };
         let parts = match part.into_data() {
             Ok(data) if data.is_empty() => continue,
@@ -104,11 +109,10 @@ async fn give(response: Response<Body>, only_head: bool, mut out: Outflow, clien
             },
         };
         if !out.give(parts, &body).await {
-            return;
+            return false;
         }
     }
-    drop(body);
-    out.finish().await;
+    true
 }
 
 /// Adds what hyper adds over the other versions: the date, and the length where it is known.
@@ -124,4 +128,3 @@ fn complete(headers: &mut HeaderMap, body: &Body, bare: bool, only_head: bool, c
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
-

@@ -124,7 +124,10 @@ mod tests {
             ("www.example.com", &b"\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"[..]),
             ("no-cache", b"\xa8\xeb\x10\x64\x9c\xbf"),
             ("302", b"\x64\x02"),
-            ("Mon, 21 Oct 2013 20:13:21 GMT", b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff"),
+            (
+                "Mon, 21 Oct 2013 20:13:21 GMT",
+                b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff",
+            ),
         ] {
             assert_eq!(coded(text.as_bytes()), octets, "{text}");
             assert_eq!(read_back(octets).as_deref(), Some(text.as_bytes()), "{text}");

@@ -169,7 +169,10 @@ mod tests {
         assert_eq!(fields(example, 100), Ok(owned(&[(":path", "/index.html")])));
         let literal = b"\x00\x00\x25:path\x0b/index.html";
         assert_eq!(fields(literal, 100), Ok(owned(&[(":path", "/index.html")])));
-        assert_eq!(fields(b"\x00\x00\xd1\xff\x23", 200), Ok(owned(&[(":method", "GET"), ("x-frame-options", "sameorigin")])));
+        assert_eq!(
+            fields(b"\x00\x00\xd1\xff\x23", 200),
+            Ok(owned(&[(":method", "GET"), ("x-frame-options", "sameorigin")]))
+        );
         assert_eq!(fields(b"\x00\x00", 0), Ok(Vec::new()));
         assert_eq!(fields(b"\x00\x05\xd1", 100), Ok(owned(&[(":method", "GET")])), "any base will do");
     }
@@ -179,14 +182,14 @@ mod tests {
         for section in [
             &b""[..],
             b"\x00",
-            b"\x01\x00\x80",         // a section that waits for an insertion
-            b"\x00\x80\xd1",         // a base below nothing
-            b"\x00\x00\x80",         // the dynamic table
-            b"\x00\x00\x40\x00",     // its name
-            b"\x00\x00\x10",         // behind the base
-            b"\x00\x00\x00\x00",     // its name
-            b"\x00\x00\xff\x24",     // row 99
-            b"\x00\x00\xff",         // half an integer
+            b"\x01\x00\x80",     // a section that waits for an insertion
+            b"\x00\x80\xd1",     // a base below nothing
+            b"\x00\x00\x80",     // the dynamic table
+            b"\x00\x00\x40\x00", // its name
+            b"\x00\x00\x10",     // behind the base
+            b"\x00\x00\x00\x00", // its name
+            b"\x00\x00\xff\x24", // row 99
+            b"\x00\x00\xff",     // half an integer
             b"\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
             b"\x00\x00\x51\x0b/index",
             b"\x00\x00\x51\x81\x00", // filled with zeros
