@@ -214,6 +214,17 @@ mod tests {
         Arc::new(Zone::build(reading.draft).zone.unwrap())
     }
 
+    #[test]
+    fn sockets_and_settings_have_to_agree_on_http3() {
+        assert!(check_http3(true, true).is_ok() && check_http3(false, false).is_ok());
+        for (wanted, passed, cure) in
+            [(true, false, "enable freehold-http3.socket"), (false, true, "edge.http3 = true")]
+        {
+            let told = check_http3(wanted, passed).err().map(|failure| failure.to_string()).unwrap_or_default();
+            assert!(told.contains(cure), "{told}");
+        }
+    }
+
     /// A record made by hand where a route would own one must not keep the server from starting.
     #[tokio::test]
     async fn addresses_that_are_refused_leave_all_as_it_is() {

@@ -50,7 +50,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
@@ -167,11 +167,10 @@ fn offer(port: u16) -> Result<HeaderValue, StartFault> {
 /// A listener of each address for each thread, and all of HTTP/3 for one more.
 fn deal(sockets: Sockets, count: usize) -> io::Result<Vec<Vec<Ear>>> {
     let mut ears: Vec<Vec<Ear>> = (0..count).map(|_| Vec::new()).collect();
-    let places: [(_, fn(TcpListener) -> Ear); 2] = [(sockets.http, Ear::Plain), (sockets.https, Ear::Secure)];
-    for (places, ear) in places {
+    for (places, secure) in [(sockets.http, false), (sockets.https, true)] {
         for place in places {
             for (number, listener) in place.share(count)?.listeners.into_iter().enumerate() {
-                ears[number % count].push(ear(listener));
+                ears[number % count].push(if secure { Ear::Secure(listener) } else { Ear::Plain(listener) });
             }
         }
     }

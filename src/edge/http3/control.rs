@@ -50,11 +50,11 @@ async fn hear(stream: &mut RecvStream, seen: &Seen, section_size_max: u64) -> Re
         1 => Err(Fault::Connection(Code::StreamCreation)), // a client cannot push
         2 => {
             first(&seen.encoder)?;
-            instructions(stream, rest, (Code::EncoderStream, is_no_table)).await
+            instructions(stream, rest, is_no_table, Code::EncoderStream).await
         }
         3 => {
             first(&seen.decoder)?;
-            instructions(stream, rest, (Code::DecoderStream, is_cancellation)).await
+            instructions(stream, rest, is_cancellation, Code::DecoderStream).await
         }
         _ => {
             let _ = stream.stop(Code::StreamCreation.into());
@@ -140,12 +140,11 @@ fn check_settings(payload: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether what octets begin with is an instruction that may be. `None`: not all of it is there.
+type Known = fn(&mut &[u8]) -> Option<bool>;
+
 /// Hears the instructions of QPACK, which are integers, and all but one of which would be about a table that is not there.
-async fn instructions(
-    stream: &mut RecvStream,
-    first: Bytes,
-    (code, is_known): (Code, fn(&mut &[u8]) -> Option<bool>),
-) -> Result<(), Fault> {
+async fn instructions(stream: &mut RecvStream, first: Bytes, is_known: Known, code: Code) -> Result<(), Fault> {
     let mut octets = first.to_vec();
     loop {
         let mut rest = &octets[..];
@@ -164,7 +163,7 @@ async fn instructions(
     }
 }
 
-/// "The table has no octets" (RFC 9204, section 4.3.1) is all that a client may say of it. `None`: not all of it is there.
+/// "The table has no octets" (RFC 9204, section 4.3.1) is all that a client may say of it.
 fn is_no_table(rest: &mut &[u8]) -> Option<bool> {
     match rest.first()? {
         first if first & 0xe0 == 0x20 => qpack::integer(rest, 5).ok().map(|size| size == 0),

@@ -114,6 +114,8 @@ async fn accept(door: Rc<Door>, endpoint: Endpoint) {
     while let Some(incoming) = endpoint.accept().await {
         door.admit(incoming);
     }
+    // Who stops the edge ends this task before.
+    tracing::error!(address = %door.local, "HTTP/3 is not served any more: its socket fails. A restart opens it again");
 }
 
 /// Where newcomers of one socket come in.

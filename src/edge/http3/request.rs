@@ -123,7 +123,7 @@ fn complete(headers: &mut HeaderMap, body: &Body, bare: bool, only_head: bool, c
             headers.insert(DATE, date);
         }
     }
-    let length = body.size_hint().exact().filter(|length| !bare && !(only_head && *length == 0));
+    let length = body.size_hint().exact().filter(|length| !(bare || only_head && *length == 0));
     if let Some(length) = length.filter(|_| !headers.contains_key(CONTENT_LENGTH)) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -273,22 +273,18 @@ fn a_route_brings_an_https_record_that_follows_the_edge() {
 }
 
 #[test]
-fn the_https_record_names_http3_where_it_is_served_and_clients_may_come_so() {
-    let with_http3 = |on: bool| {
-        let Change::PutItem(Item::Addresses(known)) = addresses_with_https(&[1], &[1], 443) else { unreachable!() };
-        Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_http3(on))))
-    };
-    let off = state([with_http3(false), put("home.example", &[]), route("app.home.example/")]);
-    assert!(records(&off, "home.example").contains(&HTTPS.to_owned()));
-    let on = made(&off, with_http3(true));
-    let named = HTTPS.replace("h2,", "h3,h2,");
+fn http3_is_named_where_it_is_served_and_no_certificate_is_asked_for() {
+    let Change::PutItem(Item::Addresses(known)) = addresses_with_https(&[1], &[1], 443) else { unreachable!() };
+    let served = |on| Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_http3(on))));
+    let off = state([served(false), put("home.example", &[]), route("app.home.example/")]);
+    let (on, named) = (made(&off, served(true)), HTTPS.replace("h2,", "h3,h2,"));
     assert!(records(&on, "home.example").contains(&named), "{:?}", records(&on, "home.example"));
-    assert_eq!(records(&made(&on, with_http3(false)), "home.example"), records(&off, "home.example"));
-    // What comes back in a zone file is brought up to date either way.
+    assert_eq!(records(&made(&on, served(false)), "home.example"), records(&off, "home.example"));
+    // An old one of ours is brought up to date.
     assert_eq!(records(&made(&off, put("home.example", &[&named])), "home.example"), records(&off, "home.example"));
-    // Clients of a host that asks for their certificate come over TCP.
     let Change::PutItem(Item::Route(plain)) = route("app.home.example/") else { unreachable!() };
-    let options = crate::route::Options { client_certificate: Some(Default::default()), ..Default::default() };
+    let ca = crate::cert::Authority::new(0).unwrap().root_pem();
+    let options = serde_json::from_value(serde_json::json!({"client_certificate": {"ca": ca}})).unwrap();
     let asks = Change::PutItem(Item::Route(Arc::new(Route::clone(&plain).with_options(options))));
     assert!(records(&made(&on, asks), "home.example").contains(&HTTPS.to_owned()));
 }
