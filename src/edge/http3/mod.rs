@@ -26,13 +26,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use quinn::{ConnectionError, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 use super::client::{Client, Place};
-use super::tls::{Secure, Spoken};
+use super::tls::{Secure, Spoken, quic_name};
 use super::worker::Worker;
 use crate::limits::{CLIENT_CONNECTION_WINDOW, CLIENT_STREAM_WINDOW};
 use code::Code;
@@ -88,8 +87,7 @@ impl Entrance {
 }
 
 fn config(worker: &Worker) -> io::Result<ServerConfig> {
-    let tls = worker.shared.tls.for_quic().map_err(io::Error::other)?;
-    let tls = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
+    let tls = worker.shared.tls.for_quic()?;
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(worker.shared.settings.clients.streams_max.into())
@@ -178,8 +176,7 @@ async fn shake_hands(worker: Rc<Worker>, incoming: Incoming, place: Place, unpro
     };
     stats.handshakes.add(1);
     stats.http3.add(1);
-    let told = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-    let name = told.and_then(|data| data.server_name).or_else(|| worker.shared.settings.default_server_name.clone());
+    let name = quic_name(&connection).or_else(|| worker.shared.settings.default_server_name.clone());
     let secure = Secure {
         server_name: name.unwrap_or_default().to_ascii_lowercase().into(),
         spoken: Spoken::Http3,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -163,15 +164,16 @@ impl Tls {
 
     /// How QUIC shakes hands: as everybody else does, but by TLS 1.3 and for HTTP/3 only. Challenges of a CA are not answered there,
     /// and no client is asked for a certificate, since which host it wants is not known beforehand.
-    pub(super) fn for_quic(&self) -> Result<ServerConfig, rustls::Error> {
+    pub(super) fn for_quic(&self) -> io::Result<QuicServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::clone(self.config.crypto_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])?;
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(io::Error::other)?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::clone(&self.certificates) as _);
         config.alpn_protocols = vec![HTTP3.into()];
         config.ignore_client_order = self.config.ignore_client_order;
         config.ticketer = Arc::clone(&self.tickets) as _;
         config.send_tls13_tickets = self.config.send_tls13_tickets;
-        Ok(config)
+        QuicServerConfig::try_from(config).map_err(io::Error::other)
     }
 
     /// Shakes hands. How long that may take is up to the caller.
@@ -218,6 +220,11 @@ impl Tls {
         };
         Outcome::Agreed(Box::new(stream), secure)
     }
+}
+
+/// The name that a client over QUIC asked for.
+pub(super) fn quic_name(connection: &quinn::Connection) -> Option<String> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.server_name
 }
 
 /// Says why, and reads what the client may have sent meanwhile: a close with unread octets would be a reset, which
