@@ -134,6 +134,9 @@ impl Web<'_> {
                     writeln!(out, "{what}  {}", list(addresses))?;
                 }
             }
+            if !edge.http3().is_empty() {
+                writeln!(out, "HTTP/3 {} (UDP)", list(edge.http3()))?;
+            }
         }
         match self.trouble {
             Some(failure) => writeln!(out, "HTTPS  {}\n       = cure: {}", failure.message, failure.cure),

@@ -54,9 +54,13 @@ impl Edge {
         };
         // A port that the kernel has chosen is another one after a restart, and nothing to tell the world.
         let lasting = passed.is_some() || !wanted.listen_https.iter().any(|listen| listen.1 == Some(0));
+        if let Some(passed) = &passed {
+            check_http3(wanted.http3, !passed.http3_addresses().is_empty())?;
+        }
         let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
         let directory = &settings.store.directory;
-        put_addresses(store, &wanted.addresses, https_port(&sockets.https_addresses()).filter(|_| lasting)).await;
+        let ports = [sockets.https_addresses(), sockets.http3_addresses()].map(|places| public_port(&places));
+        put_addresses(store, &wanted.addresses, ports.map(|port| port.filter(|_| lasting))).await;
         let demo = if development { demo(store, directory).await } else { None };
         authority::of(store, directory, now()).await?;
         let tickets = Tickets::open(directory, now());
@@ -76,6 +80,11 @@ impl Edge {
     /// The addresses of HTTPS.
     pub(super) fn https(&self) -> &[SocketAddr] {
         self.edge.https_addresses()
+    }
+
+    /// The addresses of HTTP/3.
+    pub(super) fn http3(&self) -> &[SocketAddr] {
+        self.edge.http3_addresses()
     }
 
     /// The addresses of plain HTTP.
@@ -121,7 +130,7 @@ impl Edge {
 
 /// The public addresses, which the records of routes are made of, become what the settings say. Where records made by hand
 /// stand in the way, the log says so and the addresses stay as they were: what is served must not end with it.
-async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u16>) {
+async fn put_addresses(store: &Store, addresses: &[IpAddr], [https, http3]: [Option<u16>; 2]) {
     let ipv4 = addresses.iter().filter_map(|address| match address {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
@@ -130,7 +139,8 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u
         IpAddr::V4(_) => None,
         IpAddr::V6(address) => Some(*address),
     });
-    let wanted = EdgeAddresses::new(ipv4, ipv6).with_https(https_port);
+    // A record says one port, for all protocols.
+    let wanted = EdgeAddresses::new(ipv4, ipv6).with_https(https).with_http3(http3.is_some() && http3 == https);
     let now = store.snapshot().addresses.clone();
     if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
         return;
@@ -141,8 +151,23 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u
     }
 }
 
-/// The port that the world finds HTTPS at: the usual one if it is among those that are listened at, or else the first.
-fn https_port(listeners: &[SocketAddr]) -> Option<u16> {
+/// Sockets that systemd holds and settings have to agree.
+fn check_http3(wanted: bool, passed: bool) -> Result<(), Failure> {
+    match (wanted, passed) {
+        (true, false) => Err(Failure::new(
+            "HTTP/3 is wanted, and systemd hands over sockets for HTTPS and none for it",
+            "enable freehold-http3.socket, or take edge.http3 away",
+        )),
+        (false, true) => Err(Failure::new(
+            "systemd hands over sockets for HTTP/3, of which the settings say nothing",
+            "set edge.http3 = true, or disable freehold-http3.socket",
+        )),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// The port that the world finds these listeners at: the usual one if it is among those that are listened at, or else the first.
+fn public_port(listeners: &[SocketAddr]) -> Option<u16> {
     let mut ports = listeners.iter().map(SocketAddr::port);
     let first = ports.next()?;
     Some(if ports.any(|port| port == edge::settings::HTTPS_PORT) { edge::settings::HTTPS_PORT } else { first })
@@ -189,6 +214,17 @@ mod tests {
         Arc::new(Zone::build(reading.draft).zone.unwrap())
     }
 
+    #[test]
+    fn sockets_and_settings_have_to_agree_on_http3() {
+        assert!(check_http3(true, true).is_ok() && check_http3(false, false).is_ok());
+        for (wanted, passed, cure) in
+            [(true, false, "enable freehold-http3.socket"), (false, true, "edge.http3 = true")]
+        {
+            let told = check_http3(wanted, passed).err().map(|failure| failure.to_string()).unwrap_or_default();
+            assert!(told.contains(cure), "{told}");
+        }
+    }
+
     /// A record made by hand where a route would own one must not keep the server from starting.
     #[tokio::test]
     async fn addresses_that_are_refused_leave_all_as_it_is() {
@@ -200,11 +236,11 @@ mod tests {
         for change in [Change::PutZone { zone: zone(by_hand) }, Change::PutItem(Item::Route(route))] {
             store.commit(change, Actor::new("test", "")).await.unwrap();
         }
-        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
+        put_addresses(&store, &[[192, 0, 2, 9].into()], [Some(443), None]).await;
         assert!(store.snapshot().addresses.is_none());
         let without = by_hand.replace("app 300 A 192.0.2.2\n", "");
         store.commit(Change::PutZone { zone: zone(&without) }, Actor::new("test", "")).await.unwrap();
-        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
+        put_addresses(&store, &[[192, 0, 2, 9].into()], [Some(443), None]).await;
         assert!(store.snapshot().addresses.is_some());
     }
 }

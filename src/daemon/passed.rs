@@ -2,7 +2,7 @@
 //! they outlive it.
 //!
 //! Each is taken for what it is: a Unix socket is the admin API's, an Internet socket is for DNS, or, of TCP, for HTTP or HTTPS
-//! or DNS over TLS, or, of UDP, for DNS over QUIC, if systemd calls it that (`FileDescriptorName=`). Names have to agree. A socket that
+//! or DNS over TLS, or, of UDP, for HTTP/3 or DNS over QUIC, if systemd calls it that (`FileDescriptorName=`). Names have to agree. A socket that
 //! nobody here serves is a fault and not passed over, for whoever asks at it would wait for ever.
 
 use std::env;
@@ -20,6 +20,7 @@ const DNS: &str = "dns";
 const ADMIN: &str = "admin";
 const HTTP: &str = "http";
 const HTTPS: &str = "https";
+const HTTP3: &str = "http3";
 const DNS_TLS: &str = "dns-tls";
 const DNS_QUIC: &str = "dns-quic";
 /// What an unnamed socket is called.
@@ -80,7 +81,7 @@ fn socket(descriptors: &mut ListenFd, at: usize) -> Result<Socket, Failure> {
 
 fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
     let (mut udp, mut tcp, mut http, mut https, mut admin) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
-    let (mut tls, mut quic) = (Vec::new(), Vec::new());
+    let (mut tls, mut quic, mut http3) = (Vec::new(), Vec::new(), Vec::new());
     for (name, socket) in sockets {
         let purpose = match (&socket, name.as_str()) {
             (Socket::Unix(_), _) => ADMIN,
@@ -88,6 +89,7 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
             (Socket::Tcp(_), HTTPS) => HTTPS,
             (Socket::Tcp(_), DNS_TLS) => DNS_TLS,
             (Socket::Udp(_), DNS_QUIC) => DNS_QUIC,
+            (Socket::Udp(_), HTTP3) => HTTP3,
             (Socket::Udp(_) | Socket::Tcp(_), _) => DNS,
         };
         if name != purpose && name != UNNAMED {
@@ -96,6 +98,7 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
         }
         match socket {
             Socket::Udp(socket) if purpose == DNS_QUIC => quic.push(socket),
+            Socket::Udp(socket) if purpose == HTTP3 => http3.push(socket),
             Socket::Udp(socket) => udp.push(socket),
             Socket::Tcp(socket) if purpose == DNS_TLS => tls.push(socket),
             Socket::Tcp(socket) if purpose == HTTP => http.push(socket),
@@ -107,7 +110,12 @@ fn sort(sockets: Vec<(String, Socket)>) -> Result<Passed, Failure> {
             Socket::Unix(socket) => admin = Some(socket),
         }
     }
-    let edge = (!http.is_empty() || !https.is_empty()).then(|| edge::Sockets::adopt(http, https));
+    if https.is_empty() && !http3.is_empty() {
+        let message =
+            "systemd hands over sockets for HTTP/3 and none for HTTPS; browsers find the one by way of the other";
+        return Err(Failure::new(message, "start freehold-https.socket as well"));
+    }
+    let edge = (!http.is_empty() || !https.is_empty()).then(|| edge::Sockets::adopt(http, https, http3));
     let edge = edge.transpose().map_err(|fault| unusable(&fault))?;
     Ok(Passed { dns: for_dns(udp, tcp)?, admin, edge, tls, quic })
 }
@@ -161,6 +169,8 @@ mod tests {
         assert!(sorted(Vec::new()).unwrap().dns.is_none());
         let edge = sorted(vec![("http", tcp()), ("https", tcp()), ("https", tcp())]).unwrap().edge.unwrap();
         assert_eq!((edge.http_addresses().len(), edge.https_addresses().len()), (1, 2));
+        let edge = sorted(vec![("https", tcp()), ("http3", udp())]).unwrap().edge.unwrap();
+        assert_eq!((edge.https_addresses().len(), edge.http3_addresses().len()), (1, 1));
         let passed = sorted(vec![("dns-tls", tcp()), ("dns-quic", udp()), ("dns", udp()), ("dns", tcp())]).unwrap();
         assert_eq!((passed.tls.len(), passed.quic.len(), passed.dns.unwrap().addresses().len()), (1, 1, 2));
     }
@@ -171,6 +181,8 @@ mod tests {
             (vec![("https", udp())], "FileDescriptorName=dns"),
             (vec![("dns-tls", udp())], "FileDescriptorName=dns"),
             (vec![("dns-quic", tcp())], "FileDescriptorName=dns"),
+            (vec![("http3", tcp())], "FileDescriptorName=dns"),
+            (vec![("http3", udp())], "start freehold-https.socket"),
             (vec![("web", tcp())], "FileDescriptorName=dns"),
             (vec![("dns", unix())], "FileDescriptorName=admin"),
             (vec![("admin", unix()), ("admin", unix())], "two admin sockets"),

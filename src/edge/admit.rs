@@ -2,19 +2,19 @@
 //!
 //! hyper has parsed it and the strict gate has seen its octets; here is decided what its words may be. The rules, in short:
 //!
-//! * There is one host. HTTP/1.1 says it in one `Host` field, HTTP/2 in `:authority` (a `Host` beside it has to agree). A
+//! * There is one host. HTTP/1.1 says it in one `Host` field, HTTP/2 and HTTP/3 in `:authority` (a `Host` beside it has to agree). A
 //!   request line with a whole URL (absolute form) has to agree with `Host` as well. User and password in it are refused.
 //! * CONNECT is refused (nobody is connected to anybody here), but for WebSocket over HTTP/2 (RFC 8441). So is TRACE.
 //! * The path begins with a slash, and no segment of it is `.` or `..` in any disguise ([`crate::route::is_plain`]).
 //!   `%2F` is passed on as it is and counts as a slash when the route is looked for.
 //! * `Expect` may say `100-continue` and nothing else.
 
-use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri, Version};
 
 use super::failure::Failure;
+use super::inflow::Inflow;
 use crate::route::is_plain;
 
 /// Characters of a host with its port.
@@ -42,7 +42,7 @@ impl Asked {
 }
 
 /// Reads what is asked for. `secure_name` is the one that TLS was agreed on for.
-pub(super) fn admit(request: &Request<Incoming>, secure_name: Option<&str>) -> Result<Asked, Failure> {
+pub(super) fn admit(request: &Request<Inflow>, secure_name: Option<&str>) -> Result<Asked, Failure> {
     check_method(request)?;
     let asked = read_host(request.uri(), request.version(), request.headers())?;
     if secure_name.is_some_and(|name| name != asked.host()) {
@@ -57,7 +57,7 @@ pub(super) fn admit(request: &Request<Incoming>, secure_name: Option<&str>) -> R
     }
 }
 
-fn check_method(request: &Request<Incoming>) -> Result<(), Failure> {
+fn check_method(request: &Request<Inflow>) -> Result<(), Failure> {
     if request.method() == Method::TRACE {
         return Err(Failure::MethodRefused);
     }
@@ -83,9 +83,11 @@ fn read_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Asked, 
         (None, None) => return Err(Failure::Unsound("The request does not name its host.")),
         (Some(authority), Some(field)) if same(field, authority.as_str()) => field.clone(),
         (Some(_), Some(_)) => return Err(Failure::Unsound("The request names two hosts.")),
-        // Only HTTP/2 has no need of the field (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
-        (Some(authority), None) if version == Version::HTTP_2 => HeaderValue::from_str(authority.as_str())
-            .map_err(|_| Failure::Unsound("The host of the request is none."))?,
+        // HTTP/1 needs the field (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1; RFC 9114, section 4.3.1).
+        (Some(authority), None) if matches!(version, Version::HTTP_2 | Version::HTTP_3) => {
+            HeaderValue::from_str(authority.as_str())
+                .map_err(|_| Failure::Unsound("The host of the request is none."))?
+        }
         (Some(_), None) => return Err(Failure::Unsound("The request does not name its host.")),
     };
     if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {

@@ -15,6 +15,7 @@ use super::compress::Squeeze;
 use super::direct;
 use super::exchange::{Exchange, Late};
 use super::headers;
+use super::inflow::Inflow;
 use super::stats::AppFailure;
 use super::upstream::Home;
 
@@ -49,6 +50,8 @@ impl Broken {
     pub(super) const ENCODER: Self = Self("the answer could not be compressed");
     /// The app did.
     pub(super) const APP: Self = Self("the app broke off its answer");
+    /// The client broke off its request, or sent another one than it had announced.
+    pub(super) const UPLOAD: Self = Self("the client broke off its request");
 }
 
 impl fmt::Display for Broken {
@@ -76,6 +79,16 @@ pub(super) struct Body(Rc<Exchange>);
 impl Body {
     pub(super) fn new(exchange: Rc<Exchange>) -> Self {
         Self(exchange)
+    }
+
+    /// Whether nobody takes it any more; else whoever asks is woken when nobody does.
+    pub(super) fn is_cut(&self, context: &Context<'_>) -> bool {
+        self.0.is_cut(context)
+    }
+
+    /// The head of the answer was all that was asked for.
+    pub(super) fn is_not_wanted(&mut self) {
+        self.0.put_answer(Answer::Nothing);
     }
 }
 
@@ -221,13 +234,13 @@ impl Answer {
 
 /// The body of a request on its way to an app.
 pub(super) struct Upload {
-    incoming: Option<Incoming>,
+    incoming: Option<Inflow>,
     exchange: Rc<Exchange>,
 }
 
 impl Upload {
     /// The body as it comes.
-    pub(super) fn new(incoming: Incoming, exchange: &Rc<Exchange>) -> Self {
+    pub(super) fn new(incoming: Inflow, exchange: &Rc<Exchange>) -> Self {
         Self { incoming: Some(incoming), exchange: Rc::clone(exchange) }
     }
 
@@ -252,7 +265,7 @@ impl HttpBody for Upload {
         if let Some(Late::Size) = this.exchange.late() {
             return Poll::Ready(Some(Err(Broken::from(Late::Size).into())));
         }
-        polled.map(|frame| frame.map(|frame| frame.map(headers::clean_trailers).map_err(Into::into)))
+        polled.map(|frame| frame.map(|frame| frame.map(headers::clean_trailers)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,10 +6,12 @@ use std::rc::{Rc, Weak};
 use std::task::Context;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
+
 use super::census::Entrance;
 use super::direct::Stamp;
 use super::exchange::Exchange;
-use super::tls::Secure;
+use super::tls::{Secure, Spoken};
 use super::upgrade::Far;
 use super::watch::{Bell, Tick, Watched, ticks};
 use super::worker::Worker;
@@ -71,7 +73,7 @@ pub(super) struct Client {
     asked: Cell<bool>,
     abandoned: Cell<u32>,
     abandoned_since: Cell<Tick>,
-    /// Octets over HTTP/2 since something last came of them.
+    /// Octets over HTTP/2 or HTTP/3 since something last came of them.
     chatter: Cell<u64>,
     chatter_since: Cell<Tick>,
     order: Cell<Option<Order>>,
@@ -121,9 +123,22 @@ impl Client {
         self.place.trusted
     }
 
-    /// Whether HTTP/2 was agreed on.
-    pub(super) fn speaks_http2(&self) -> bool {
-        self.secure.as_ref().is_some_and(|secure| secure.http2)
+    /// Which HTTP it speaks.
+    pub(super) fn spoken(&self) -> Spoken {
+        self.secure.as_ref().map_or(Spoken::Http1, |secure| secure.spoken)
+    }
+
+    /// Whether requests come one after the other, each with the whole connection to itself.
+    pub(super) fn speaks_http1(&self) -> bool {
+        self.spoken() == Spoken::Http1
+    }
+
+    /// What it is told if it may come over HTTP/3 as well. That is said in place of whatever an app says, which cannot know; and not
+    /// where certificates of clients are asked for, as they are not over HTTP/3.
+    pub(super) fn http3_offer(&self) -> Option<&HeaderValue> {
+        let offer = self.worker.shared.http3_offer.as_ref()?;
+        let secure = self.secure.as_ref()?;
+        (secure.spoken != Spoken::Http3 && secure.shown.is_none()).then_some(offer)
     }
 
     /// What apps are told about it.
@@ -140,12 +155,12 @@ impl Client {
 
     /// Octets came.
     pub(super) fn heard(&self) {
-        if matches!(self.phase.get(), Phase::Idle | Phase::Parked) && !self.speaks_http2() {
+        if matches!(self.phase.get(), Phase::Idle | Phase::Parked) && self.speaks_http1() {
             self.enter(Phase::Head);
         }
     }
 
-    /// So many octets came over HTTP/2, of which nothing may come: a connection that does nothing else is ended.
+    /// So many octets came over HTTP/2 or HTTP/3, of which nothing may come: a connection that does nothing else is ended.
     pub(super) fn chats(&self, octets: usize) {
         if self.worker.watch.now() - self.chatter_since.get() > ticks(CHATTER_WINDOW) {
             self.moves();
@@ -164,6 +179,11 @@ impl Client {
         self.chatter_since.set(self.worker.watch.now());
     }
 
+    /// Whether something has come of it since this tick.
+    pub(super) fn has_moved_since(&self, tick: Tick) -> bool {
+        self.chatter_since.get() >= tick && self.chatter.get() == 0
+    }
+
     /// A request has come.
     pub(super) fn request_begins(&self) {
         self.moves();
@@ -178,14 +198,15 @@ impl Client {
     pub(super) fn request_ends(&self, answered: bool) {
         self.active.set(self.active.get().saturating_sub(1));
         if !answered {
-            self.count_abandoned();
+            self.abandons();
         }
         if self.active.get() == 0 && self.phase.get() == Phase::Busy {
             self.enter(Phase::Idle);
         }
     }
 
-    fn count_abandoned(&self) {
+    /// The client has begun a request that it does not wait for.
+    pub(super) fn abandons(&self) {
         let now = self.worker.watch.now();
         if now - self.abandoned_since.get() > ticks(ABANDONED_WINDOW) {
             self.abandoned_since.set(now);
@@ -268,7 +289,7 @@ impl Watched for Client {
                 }
             }
             Phase::Idle | Phase::Parked if self.late(now, self.worker.idle_limit()) => self.time_out(Order::Leave),
-            Phase::Idle if !self.speaks_http2() && now - self.since.get() >= PARK_AFTER => self.give(Order::Park),
+            Phase::Idle if self.speaks_http1() && now - self.since.get() >= PARK_AFTER => self.give(Order::Park),
             Phase::Head if self.late(now, limits.head) => self.time_out(Order::End),
             Phase::Busy if self.worker.stopping.get() => {
                 self.enter(Phase::Leaving);

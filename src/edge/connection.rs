@@ -9,15 +9,18 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
-use hyper::body::Bytes;
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use super::client::{Client, Order};
 use super::direct;
+use super::inflow::Inflow;
 use super::proxy;
 use super::stream::{Gathered, Guarded, Stream};
+use super::tls::Spoken;
 use super::tunnel;
 use super::upstream::LocalTasks;
 use crate::limits::{APP_BUFFER_SIZE, CLIENT_CONNECTION_WINDOW, CLIENT_STREAM_WINDOW};
@@ -29,7 +32,7 @@ const FAULTY_STREAMS_MAX: usize = 64;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: Stream, client: Rc<Client>) {
-    if client.speaks_http2() {
+    if client.spoken() == Spoken::Http2 {
         Box::pin(serve_http2(stream, &client)).await;
     } else {
         serve_http1(stream, &client).await;
@@ -79,7 +82,7 @@ async fn run_http1(guarded: Guarded, client: &Rc<Client>) -> (Left, Guarded, Byt
         .max_headers(limits.headers_max as usize)
         .max_buf_size((limits.head_size_max as usize).max(APP_BUFFER_SIZE))
         .max_header_size(limits.head_size_max as usize);
-    let service = service_fn(|request| proxy::handle(request, Rc::clone(client)));
+    let service = service_fn(|request: Request<Incoming>| proxy::handle(request.map(Inflow::Hyper), Rc::clone(client)));
     let mut connection = builder.serve_connection(TokioIo::new(guarded), service);
     let left = poll_fn(|context| {
         let order = client.poll_order(context);

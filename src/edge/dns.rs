@@ -12,13 +12,14 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 
 use super::answer::{Answer, Upload};
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::inflow::Inflow;
 use crate::limits::MESSAGE_SIZE_MAX;
 use crate::wire::lifetime::lifetime;
 
@@ -68,7 +69,7 @@ impl Queries {
 
 /// Answers a query.
 pub(super) async fn answer(
-    request: Request<Incoming>,
+    request: Request<Inflow>,
     queries: &Queries,
     client: IpAddr,
     exchange: &Rc<Exchange>,
@@ -91,7 +92,7 @@ fn kept_for(reply: &[u8]) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
 }
 
-async fn message(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Bytes, Failure> {
+async fn message(request: Request<Inflow>, exchange: &Rc<Exchange>) -> Result<Bytes, Failure> {
     match *request.method() {
         Method::GET | Method::HEAD => of_address(request.uri().query()).map(Bytes::from),
         Method::POST => {
@@ -126,7 +127,7 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// Reads a body, for which the client has as long as for any other.
-async fn read_body(body: Incoming, exchange: &Rc<Exchange>) -> Result<Bytes, Failure> {
+async fn read_body(body: Inflow, exchange: &Rc<Exchange>) -> Result<Bytes, Failure> {
     exchange.asks(false);
     let read = gather(Upload::new(body, exchange), exchange).await;
     exchange.begins_anew();

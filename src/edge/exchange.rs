@@ -250,7 +250,7 @@ impl Exchange {
     }
 
     /// Another part of the body came, or none yet.
-    pub(super) fn uploads(&self, frame: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>, context: &Context<'_>) {
+    pub(super) fn uploads<E>(&self, frame: &Poll<Option<Result<Frame<Bytes>, E>>>, context: &Context<'_>) {
         let now = self.client.worker.watch.now();
         match frame {
             Poll::Pending => {
@@ -309,6 +309,12 @@ impl Exchange {
     /// Whether the head of the answer went to the client.
     pub(super) fn is_answered(&self) -> bool {
         self.status.get() != 0
+    }
+
+    /// Whether nobody takes the answer; else whoever asks is woken when nobody does.
+    pub(super) fn is_cut(&self, context: &Context<'_>) -> bool {
+        self.bell.wait(context);
+        self.late.get().is_some()
     }
 
     /// Another part of the answer is wanted and not there.
@@ -383,13 +389,13 @@ impl Exchange {
             return drop(self.app.take());
         }
         let (status, took, stats) = (self.status.get(), self.started.elapsed(), self.client.worker.stats());
-        let http2 = self.client.speaks_http2();
-        stats.answer(status, http2, took);
+        let spoken = self.client.spoken();
+        stats.answer(status, spoken, took);
         stats.sent.add(self.sent.get());
         stats.received.add(self.upload.total.get());
         stats.aborted.add((!whole).into());
         if let Some(route) = &*self.route.borrow() {
-            route.answer(status, http2, took);
+            route.answer(status, spoken, took);
             route.sent.add(self.sent.get());
             route.received.add(self.upload.total.get());
         }
@@ -421,12 +427,12 @@ impl Exchange {
         upload.since.set(now);
     }
 
-    /// The app is let go of. An HTTP/1 connection is of no use any more; of HTTP/2 only the stream is.
+    /// The app is let go of. An HTTP/1 connection is of no use any more; of the others only the stream is.
     fn cut(&self) {
         self.is_late(Late::Taking);
         *self.answer.borrow_mut() = Answer::Cut;
         self.ends(false);
-        if !self.client.speaks_http2() {
+        if self.client.speaks_http1() {
             self.client.give(Order::End);
         }
     }

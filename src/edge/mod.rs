@@ -4,7 +4,7 @@
 //! and pools of its own (`worker.rs`); of what it needs for a request it shares only the snapshot and what is known of the health
 //! of apps (`health/`), which it reads without a lock. A request goes through `proxy.rs`, which is one page.
 //!
-//! HTTP itself is hyper's; what hyper lets through and a front door should not is refused before (`strict.rs`) and
+//! HTTP itself is hyper's, but for HTTP/3 (`http3/`); what hyper lets through and a front door should not is refused before (`strict.rs`) and
 //! after it (`admit.rs`, `headers.rs`). Nothing here knows how a certificate came about or who made a route.
 
 mod admit;
@@ -26,6 +26,8 @@ mod forward;
 mod forwarded;
 mod headers;
 mod health;
+mod http3;
+mod inflow;
 mod log;
 mod pages;
 mod proxy;
@@ -93,13 +95,14 @@ pub struct Sources {
 /// Starts to serve on bound sockets. The settings have to be sound ([`Settings::check`]).
 pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<Handle, StartFault> {
     let prepare = |fault: io::Error| StartFault::Prepare(fault.to_string());
-    let (http, https) = (sockets.http_addresses(), sockets.https_addresses());
-    let shared = share(settings, sources, https.first().map(SocketAddr::port))?;
-    let count = settings.worker_count();
-    let ears = deal(sockets, count).map_err(prepare)?;
+    let (http, https, http3) = (sockets.http_addresses(), sockets.https_addresses(), sockets.http3_addresses());
+    let shared = share(settings, sources, [&https, &http3].map(|places| places.first().map(SocketAddr::port)))?;
+    let ears = deal(sockets, settings.worker_count()).map_err(prepare)?;
+    let count = ears.len();
     let mut handle = Handle {
         http,
         https,
+        http3,
         tls: Arc::clone(&shared.tls),
         cache: shared.cache.clone(),
         meter: Meter((0..count).map(|_| Arc::default()).collect()),
@@ -120,7 +123,12 @@ pub fn start(sockets: Sockets, settings: &Settings, sources: Sources) -> Result<
     Ok(handle)
 }
 
-fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Result<Shared, StartFault> {
+/// What threads share. HTTPS and HTTP/3 are served at these ports, if they are.
+fn share(
+    settings: &Settings,
+    sources: Sources,
+    [https_port, http3_port]: [Option<u16>; 2],
+) -> Result<Shared, StartFault> {
     let Sources { snapshots, challenge_answer, challenge_certificate, ticket_keys, dns } = sources;
     let tls =
         Tls::new(Arc::clone(&snapshots), challenge_certificate, &ticket_keys, settings.default_server_name.clone())
@@ -134,7 +142,8 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
     let rules = rules::Memory::new().map_err(|fault| StartFault::Prepare(fault.to_string()))?;
     Ok(Shared {
         rules: Arc::new(rules),
-        via: [via("1.1")?, via("2.0")?],
+        via: [via("1.1")?, via("2.0")?, via("3.0")?],
+        http3_offer: http3_port.map(offer).transpose()?,
         mark: mark.into(),
         settings: Arc::new(settings.clone()),
         snapshots,
@@ -149,15 +158,24 @@ fn share(settings: &Settings, sources: Sources, https_port: Option<u16>) -> Resu
     })
 }
 
-/// A listener of each address for each thread.
+/// The word that HTTP/3 is served at this port, good for a day (RFC 7838, section 3).
+fn offer(port: u16) -> Result<HeaderValue, StartFault> {
+    let text = format!("h3=\":{port}\"; ma=86400");
+    HeaderValue::try_from(text).map_err(|fault| StartFault::Prepare(fault.to_string()))
+}
+
+/// A listener of each address for each thread, and all of HTTP/3 for one more.
 fn deal(sockets: Sockets, count: usize) -> io::Result<Vec<Vec<Ear>>> {
     let mut ears: Vec<Vec<Ear>> = (0..count).map(|_| Vec::new()).collect();
     for (places, secure) in [(sockets.http, false), (sockets.https, true)] {
         for place in places {
             for (number, listener) in place.share(count)?.listeners.into_iter().enumerate() {
-                ears[number % count].push(Ear { listener, secure });
+                ears[number % count].push(if secure { Ear::Secure(listener) } else { Ear::Plain(listener) });
             }
         }
+    }
+    if !sockets.http3.is_empty() {
+        ears.push(sockets.http3.into_iter().map(Ear::Quic).collect());
     }
     Ok(ears)
 }
@@ -182,6 +200,7 @@ impl Meter {
 pub struct Handle {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
+    http3: Vec<SocketAddr>,
     tls: Arc<Tls>,
     cache: Cache,
     meter: Meter,
@@ -201,6 +220,11 @@ impl Handle {
     /// The addresses it serves HTTPS on.
     pub fn https_addresses(&self) -> &[SocketAddr] {
         &self.https
+    }
+
+    /// The addresses it serves HTTP/3 on.
+    pub fn http3_addresses(&self) -> &[SocketAddr] {
+        &self.http3
     }
 
     /// What it has counted so far.

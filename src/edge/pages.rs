@@ -82,7 +82,7 @@ pub(super) fn show(failure: &Failure, form: Form, exchange: &Exchange) -> Respon
         Failure::DnsMethod => drop(headers.insert(METHODS.0, METHODS.1)),
         // What is left of the body would be taken for the next request by a reader who lost count.
         Failure::UploadSlow | Failure::UploadBroken | Failure::Unsound(_) | Failure::BodyTooLarge
-            if !exchange.client.speaks_http2() =>
+            if exchange.client.speaks_http1() =>
         {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

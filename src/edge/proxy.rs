@@ -11,10 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, ALT_SVC, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, UPGRADE, VIA};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode};
 
 use super::admit::{Asked, admit};
 use super::answer::{Answer, Body, Upload};
@@ -22,8 +22,10 @@ use super::client::Client;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::forwarded::{self, Origin};
+use super::inflow::Inflow;
 use super::log::Record;
 use super::pages::{self, Form};
+use super::tls::Spoken;
 use super::{balance, cache, compress, dns, files, forward, headers, redirect, rules, upgrade};
 use crate::route::{Route, Target};
 
@@ -31,11 +33,11 @@ use crate::route::{Route, Target};
 pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// Answers a request.
-pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Result<Response<Body>, Infallible> {
+pub(super) async fn handle(request: Request<Inflow>, client: Rc<Client>) -> Result<Response<Body>, Infallible> {
     let exchange = Exchange::begin(&client);
     let body = Body::new(Rc::clone(&exchange));
     let accept = request.headers().get(ACCEPT).cloned();
-    let asked_to_switch = request.version() != Version::HTTP_2 && request.headers().contains_key(UPGRADE);
+    let asked_to_switch = client.speaks_http1() && request.headers().contains_key(UPGRADE);
     let answer = outcome(pin!(serve(request, &exchange))).await.unwrap_or_else(|| {
         client.worker.stats().panics.add(1);
         Err(Failure::Panic)
@@ -47,6 +49,9 @@ pub(super) async fn handle(request: Request<Incoming>, client: Rc<Client>) -> Re
     if asked_to_switch && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         // The strict gate looks no further on a connection that was to be something else (see `strict.rs`).
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(offer) = client.http3_offer() {
+        response.headers_mut().insert(ALT_SVC, offer.clone());
     }
     rules::finish(response.headers_mut(), &exchange);
     exchange.answers(response.status().as_u16());
@@ -64,7 +69,7 @@ pub(super) async fn outcome<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Response<()>, Failure> {
+async fn serve(request: Request<Inflow>, exchange: &Rc<Exchange>) -> Result<Response<()>, Failure> {
     let client = &exchange.client;
     let asked = admit(&request, client.secure.as_ref().map(|secure| &*secure.server_name))?;
     let origin = Origin::of(client, request.headers());
@@ -99,7 +104,7 @@ async fn serve(request: Request<Incoming>, exchange: &Rc<Exchange>) -> Result<Re
 async fn along(
     route: &Arc<Route>,
     rest: usize,
-    request: Request<Incoming>,
+    request: Request<Inflow>,
     (asked, origin): (&Asked, Origin),
     exchange: &Rc<Exchange>,
 ) -> Result<Response<()>, Failure> {
@@ -147,7 +152,7 @@ enum Found {
     Https(u16),
 }
 
-fn find(request: &Request<Incoming>, asked: &Asked, origin: Origin, exchange: &Exchange) -> Result<Found, Failure> {
+fn find(request: &Request<Inflow>, asked: &Asked, origin: Origin, exchange: &Exchange) -> Result<Found, Failure> {
     let worker = &exchange.client.worker;
     let snapshot = worker.shared.snapshots.load();
     let path = request.uri().path();
@@ -172,19 +177,24 @@ fn prepare(head: &mut Parts, asked: &Asked, origin: Origin, client: &Client) -> 
     headers::strip_request(&mut head.headers, client.is_trusted(), &shared.mark)?;
     forwarded::tell(&mut head.headers, client, origin, &asked.authority);
     head.headers.insert(HOST, asked.authority.clone());
-    let [http1, http2] = &shared.via;
-    head.headers.append(VIA, if head.version == Version::HTTP_2 { http2.clone() } else { http1.clone() });
+    let [http1, http2, http3] = &shared.via;
+    let via = match client.spoken() {
+        Spoken::Http1 => http1,
+        Spoken::Http2 => http2,
+        Spoken::Http3 => http3,
+    };
+    head.headers.append(VIA, via.clone());
     Ok(())
 }
 
-fn take_note(request: &Request<Incoming>, asked: &Asked, origin: Origin, exchange: &Exchange) {
+fn take_note(request: &Request<Inflow>, asked: &Asked, origin: Origin, exchange: &Exchange) {
     let log = &exchange.client.worker.shared.log;
     let head = (request.method(), request.uri(), request.version(), request.headers());
     exchange.is_about(&asked.authority, Record::of(log, head, &asked.authority, origin.address));
 }
 
 /// The answer to a CA's challenge, if it is one of ours.
-fn challenge(request: &Request<Incoming>, host: &str, exchange: &Exchange) -> Option<Response<()>> {
+fn challenge(request: &Request<Inflow>, host: &str, exchange: &Exchange) -> Option<Response<()>> {
     let token = request.uri().path().strip_prefix(CHALLENGES)?;
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return None;

@@ -27,6 +27,8 @@ pub struct Settings {
     pub listen_http: Vec<Listen>,
     /// Addresses for HTTPS. Without a port: 443. Default: `["0.0.0.0", "::"]`; `[]` is none.
     pub listen_https: Vec<Listen>,
+    /// Whether HTTP/3 is served as well, over UDP at the addresses and ports of `listen_https`. Default: `false`.
+    pub http3: bool,
     /// The addresses by which the world reaches this edge: they go into DNS for each route. Default: `[]`, which is none.
     pub addresses: Vec<IpAddr>,
     /// Threads; 0 (the default) is one for each processor. 0 to 256.
@@ -93,7 +95,7 @@ pub struct Clients {
     pub head_size_max: u32,
     /// Headers of a request. 10 to 1000. Default: 100.
     pub headers_max: u32,
-    /// Requests at once on one HTTP/2 connection. 1 to 10000. Default: 128.
+    /// Requests at once on one HTTP/2 or HTTP/3 connection. 1 to 10000. Default: 128.
     pub streams_max: u32,
 }
 
@@ -148,6 +150,7 @@ impl Default for Settings {
         Self {
             listen_http: every(),
             listen_https: every(),
+            http3: false,
             addresses: Vec::new(),
             workers: 0,
             trusted_proxies: Vec::new(),
@@ -225,6 +228,12 @@ impl Settings {
         self.check_times(&mut faults);
         check_listen("listen_http", &self.listen_http, HTTP_PORT, &mut faults);
         check_listen("listen_https", &self.listen_https, HTTPS_PORT, &mut faults);
+        if self.http3 && self.listen_https.is_empty() {
+            faults.push(
+                "edge.http3 is on, and edge.listen_https is empty; browsers find HTTP/3 by way of HTTPS: name its addresses"
+                    .to_owned(),
+            );
+        }
         for address in &self.addresses {
             if address.is_unspecified() || address.is_multicast() {
                 faults.push(format!("edge.addresses names {address}; write addresses that clients can connect to"));
@@ -371,6 +380,7 @@ mod tests {
         let text = r#"
             listen_http = ["127.0.0.1:8080", "::1"]
             listen_https = []
+            http3 = false
             addresses = ["192.0.2.1", "2001:db8::1"]
             workers = 2
             trusted_proxies = ["192.0.2.0/24", "2001:db8::/32"]
@@ -427,6 +437,7 @@ mod tests {
             ("cache.memory_max = 0", "edge.cache.memory_max is 0; it must be from 1 to 1048576"),
             ("listen_http = [\"127.0.0.1\", \"127.0.0.1:80\"]", "edge.listen_http names 127.0.0.1:80 twice"),
             ("listen_https = [\"224.0.0.1\"]", "multicast"),
+            ("listen_https = []\nhttp3 = true", "edge.http3 is on, and edge.listen_https is empty"),
             ("addresses = [\"0.0.0.0\"]", "edge.addresses names 0.0.0.0"),
         ] {
             let faults = read(text).unwrap().check();

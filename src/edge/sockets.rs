@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -13,12 +13,20 @@ use super::Settings;
 
 /// Connections that wait to be accepted; the kernel takes no more than `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
+/// The setting that wants HTTP/3.
+const HTTP3: &str = "edge.http3";
+/// Octets that wait in the kernel for the one thread that reads them.
+const UDP_BUFFER_SIZE: usize = 2 << 20;
+/// How often a free port is looked for that both TCP and UDP have.
+const PORT_TRIES_MAX: u32 = 16;
 
 /// Bound listeners.
 #[derive(Default)]
 pub struct Sockets {
     pub(super) http: Vec<Place>,
     pub(super) https: Vec<Place>,
+    /// Of HTTP/3, one for each address.
+    pub(super) http3: Vec<UdpSocket>,
 }
 
 /// One address with its listeners: one for each thread, or fewer, which are then shared.
@@ -34,15 +42,23 @@ impl Sockets {
             let place = |address| Place::bind(address, field, settings.worker_count());
             addresses.into_iter().map(place).collect::<Result<Vec<_>, _>>()
         };
-        Ok(Self {
-            http: bind("edge.listen_http", settings.http_addresses())?,
-            https: bind("edge.listen_https", settings.https_addresses())?,
-        })
+        let http = bind("edge.listen_http", settings.http_addresses())?;
+        for tries_left in (0..PORT_TRIES_MAX).rev() {
+            let https = bind("edge.listen_https", settings.https_addresses())?;
+            let places = https.iter().filter(|_| settings.http3);
+            match places.map(|place| bind_udp(place.address)).collect::<Result<_, _>>() {
+                Ok(http3) => return Ok(Self { http, https, http3 }),
+                // A port that was free for TCP need not be free for UDP; another one may be.
+                Err(_) if tries_left > 0 && settings.https_addresses().iter().any(|address| address.port() == 0) => (),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Self { http, ..Self::default() })
     }
 
     /// Takes listeners that somebody else bound, such as systemd: then nothing here needs any rights.
-    pub fn adopt(http: Vec<TcpListener>, https: Vec<TcpListener>) -> io::Result<Self> {
-        Ok(Self { http: gather(http)?, https: gather(https)? })
+    pub fn adopt(http: Vec<TcpListener>, https: Vec<TcpListener>, http3: Vec<UdpSocket>) -> io::Result<Self> {
+        Ok(Self { http: gather(http)?, https: gather(https)?, http3 })
     }
 
     /// The addresses for plain HTTP, with the ports that were really taken.
@@ -53,6 +69,13 @@ impl Sockets {
     /// The addresses for HTTPS.
     pub fn https_addresses(&self) -> Vec<SocketAddr> {
         self.https.iter().map(|place| place.address).collect()
+    }
+}
+
+impl Sockets {
+    /// The addresses for HTTP/3.
+    pub fn http3_addresses(&self) -> Vec<SocketAddr> {
+        self.http3.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 }
 
@@ -92,6 +115,22 @@ impl Place {
         }
         Ok(self)
     }
+}
+
+/// One socket for each address: all packets of a connection have to meet.
+fn bind_udp(address: SocketAddr) -> Result<UdpSocket, StartFault> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // The kernel takes no more than it may; less is no reason not to serve.
+        let _ = socket.set_recv_buffer_size(UDP_BUFFER_SIZE);
+        let _ = socket.set_send_buffer_size(UDP_BUFFER_SIZE);
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    open().map_err(|fault| StartFault::Bind { address, field: HTTP3, fault })
 }
 
 fn open(address: SocketAddr, joins: bool) -> io::Result<Socket> {
@@ -140,7 +179,13 @@ impl fmt::Display for StartFault {
             }
         };
         let (port, kind) = (address.port(), fault.kind());
-        if kind == io::ErrorKind::AddrInUse {
+        if kind == io::ErrorKind::AddrInUse && *field == HTTP3 {
+            write!(
+                f,
+                "UDP {address} is in use: another web server has it; find it with \"ss -lnup sport = :{port}\" and stop it, \
+                 or take edge.http3 away"
+            )
+        } else if kind == io::ErrorKind::AddrInUse {
             write!(
                 f,
                 "{address} is in use: another web server has it; find it with \"ss -lntp sport = :{port}\" and stop it, \
@@ -194,7 +239,7 @@ mod tests {
     fn adopted_listeners_are_shared_by_all_threads() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let sockets = Sockets::adopt(Vec::new(), vec![listener]).unwrap();
+        let sockets = Sockets::adopt(Vec::new(), vec![listener], Vec::new()).unwrap();
         assert_eq!((sockets.https_addresses(), sockets.http_addresses()), (vec![address], vec![]));
         let place = sockets.https.into_iter().next().unwrap().share(4).unwrap();
         assert_eq!(place.listeners.len(), 4);

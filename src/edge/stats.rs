@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::tls::Spoken;
 use crate::tally::{Counter, Distribution, Histogram, Scale};
 
 /// How many steps times are counted in.
@@ -100,6 +101,8 @@ macro_rules! counters {
             pub answers: [Counter; 6],
             /// Those of them that went over HTTP/2, likewise.
             pub http2_answers: [Counter; 6],
+            /// Those of them that went over HTTP/3, likewise.
+            pub http3_answers: [Counter; 6],
             /// Requests that an app did not answer soundly, in the order of [`AppFailure::ALL`].
             pub failures: [Counter; AppFailure::ALL.len()],
             /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
@@ -114,6 +117,8 @@ macro_rules! counters {
             pub answers: [u64; 6],
             /// Those of them that went over HTTP/2, likewise.
             pub http2_answers: [u64; 6],
+            /// Those of them that went over HTTP/3, likewise.
+            pub http3_answers: [u64; 6],
             /// Requests that an app did not answer soundly, in the order of [`AppFailure::ALL`].
             pub failures: [u64; AppFailure::ALL.len()],
             /// Microseconds from the head of a request to the last octet of its answer, in the steps of [`TIMES`].
@@ -124,8 +129,10 @@ macro_rules! counters {
         impl $total {
             /// Adds what one thread has counted.
             pub fn add(&mut self, stats: &$set) {
-                let totals = self.answers.iter_mut().chain(&mut self.http2_answers).chain(&mut self.failures);
-                let counters = stats.answers.iter().chain(&stats.http2_answers).chain(&stats.failures);
+                let answers = self.answers.iter_mut().chain(&mut self.http2_answers).chain(&mut self.http3_answers);
+                let totals = answers.chain(&mut self.failures);
+                let answers = stats.answers.iter().chain(&stats.http2_answers).chain(&stats.http3_answers);
+                let counters = answers.chain(&stats.failures);
                 totals.zip(counters).for_each(|(total, counter)| *total += counter.read());
                 self.times.add(&stats.times.read());
                 $(self.$name += stats.$name.read();)*
@@ -144,10 +151,14 @@ macro_rules! counters {
 
         impl $set {
             /// Counts an answer.
-            pub(super) fn answer(&self, status: u16, http2: bool, took: Duration) {
+            pub(super) fn answer(&self, status: u16, spoken: Spoken, took: Duration) {
                 let class = usize::from(status / 100).min(5);
                 self.answers[class].add(1);
-                self.http2_answers[class].add(http2.into());
+                match spoken {
+                    Spoken::Http1 => (),
+                    Spoken::Http2 => self.http2_answers[class].add(1),
+                    Spoken::Http3 => self.http3_answers[class].add(1),
+                }
                 self.times.record(&TIMES, took.as_micros() as u64, 1);
             }
 
@@ -179,6 +190,7 @@ counters! {
         handshakes_slow "Those of them whose client was too slow.";
         names_unknown "TLS handshakes for names without a certificate, or without a name.";
         http2 "Connections that spoke HTTP/2.";
+        http3 "Connections that spoke HTTP/3.";
         timed_out "Connections and requests cut because the client was idle or slow for too long.";
         misbehaved "Connections cut because of what the client sent: ambiguous requests, floods.";
         received "Octets of request bodies.";
@@ -290,18 +302,18 @@ mod tests {
     #[test]
     fn threads_and_routes_are_added_up() {
         let threads = [Arc::new(ThreadStats::default()), Arc::new(ThreadStats::default())];
-        threads[0].all.answer(200, true, Duration::from_micros(500));
-        threads[1].all.answer(503, false, Duration::from_secs(60));
-        threads[1].all.answer(0, false, Duration::from_micros(501));
+        threads[0].all.answer(200, Spoken::Http2, Duration::from_micros(500));
+        threads[1].all.answer(503, Spoken::Http1, Duration::from_secs(60));
+        threads[1].all.answer(0, Spoken::Http3, Duration::from_micros(501));
         for thread in &threads {
             let route = thread.route("a.example/").unwrap();
-            route.answer(200, false, Duration::ZERO);
+            route.answer(200, Spoken::Http1, Duration::ZERO);
             route.sent.add(7);
             assert!(Arc::ptr_eq(&route, &thread.route("a.example/").unwrap()));
         }
         let totals = sum(&threads);
         assert_eq!((totals.answers, totals.requests()), ([1, 0, 1, 0, 0, 1], 3));
-        assert_eq!(totals.http2_answers, [0, 0, 1, 0, 0, 0]);
+        assert_eq!((totals.http2_answers, totals.http3_answers), ([0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]));
         assert_eq!((totals.times.counts[0], totals.times.counts[1], totals.times.counts[TIME_STEPS - 1]), (1, 1, 1));
         let routes = sum_routes(&threads);
         assert_eq!((routes["a.example/"].requests(), routes["a.example/"].sent), (2, 14));

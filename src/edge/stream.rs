@@ -65,7 +65,7 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(stream: Stream, client: Rc<Client>) -> Self {
-        let gate = (!client.speaks_http2()).then(Gate::default);
+        let gate = client.speaks_http1().then(Gate::default);
         Self { stream, client, gate, read: Bytes::new(), broken: false, ended: false }
     }
 
@@ -158,7 +158,7 @@ impl AsyncRead for Guarded {
             this.client.heard();
             match this.gate {
                 Some(_) => this.look(buffer, before)?,
-                None if this.client.speaks_http2() => this.client.chats(buffer.filled().len() - before),
+                None if !this.client.speaks_http1() => this.client.chats(buffer.filled().len() - before),
                 None => (),
             }
         } else {

@@ -27,6 +27,7 @@ use super::exchange::Exchange;
 use super::failure::Failure;
 use super::forward::address;
 use super::headers::{self, names};
+use super::inflow::Inflow;
 use super::tunnel;
 use super::upstream::Stream;
 use crate::route::Protocol as AppProtocol;
@@ -45,7 +46,7 @@ pub(super) enum Wanted {
 pub(super) type Far = http1::Parts<TokioIo<Stream>>;
 
 /// What the client wants to speak, if it wants to and may.
-pub(super) fn wanted(request: &Request<Incoming>) -> Option<Wanted> {
+pub(super) fn wanted(request: &Request<Inflow>) -> Option<Wanted> {
     if request.version() == Version::HTTP_2 {
         return (request.method() == Method::CONNECT && request.extensions().get::<Protocol>().is_some())
             .then_some(Wanted::Stream);

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,13 +31,14 @@ use super::connection;
 use super::direct::Date;
 use super::dns::{DnsOverHttps, Queries};
 use super::health::Board;
+use super::http3::Entrance;
 use super::log::{AccessLog, Lines};
 use super::random::Random;
 use super::rules;
 use super::settings::Settings;
 use super::stats::{RouteStats, Stats, ThreadStats};
 use super::stream::Stream;
-use super::tls::{Mishap, Outcome, Tls};
+use super::tls::{Mishap, Outcome, Spoken, Tls};
 use super::upstream::Apps;
 use super::watch::{TICK, Tick, Watch};
 use crate::route::Route;
@@ -73,8 +74,10 @@ pub(super) struct Shared {
     pub(super) https_port: Option<u16>,
     /// How this process calls itself in `Via`: nobody else calls itself so.
     pub(super) mark: Arc<str>,
-    /// What it puts into `Via` for requests over HTTP/1.1 and over HTTP/2.
-    pub(super) via: [HeaderValue; 2],
+    /// What it puts into `Via` for requests over HTTP/1.1, over HTTP/2 and over HTTP/3.
+    pub(super) via: [HeaderValue; 3],
+    /// What clients that may come over HTTP/3 are told (RFC 7838); none if it is not served.
+    pub(super) http3_offer: Option<HeaderValue>,
     /// DNS over HTTPS, if it is served.
     pub(super) dns: Option<DnsOverHttps>,
     /// The health of apps.
@@ -82,9 +85,19 @@ pub(super) struct Shared {
 }
 
 /// A listener of one thread.
-pub(super) struct Ear {
-    pub(super) listener: StdListener,
-    pub(super) secure: bool,
+pub(super) enum Ear {
+    /// Of plain HTTP.
+    Plain(StdListener),
+    /// Of HTTPS.
+    Secure(StdListener),
+    /// Of HTTP/3.
+    Quic(UdpSocket),
+}
+
+/// A listener that is served.
+enum Listening {
+    Tcp(JoinHandle<()>),
+    Quic(Entrance),
 }
 
 /// When to stop: at once when the patience is over, before that as soon as nothing is under way. `None`: not yet.
@@ -136,10 +149,31 @@ pub(super) fn serve(
         let ticking = spawn_local(Rc::clone(&worker).tick());
         let _ = ready.send(Ok(()));
         let patience = stop.wait_for(Option::is_some).await.map_or(None, |until| *until);
-        listening.iter().for_each(JoinHandle::abort);
+        listening.iter().for_each(Listening::shut);
         worker.stop(patience.unwrap_or_else(Instant::now)).await;
+        for listening in listening {
+            listening.close().await;
+        }
         ticking.abort();
     });
+}
+
+impl Listening {
+    /// Lets nobody in any more.
+    fn shut(&self) {
+        match self {
+            Self::Tcp(accepting) => accepting.abort(),
+            Self::Quic(entrance) => entrance.shut(),
+        }
+    }
+
+    /// Lets what was said leave.
+    async fn close(self) {
+        match self {
+            Self::Tcp(_) => (),
+            Self::Quic(entrance) => entrance.close().await,
+        }
+    }
 }
 
 impl Worker {
@@ -193,10 +227,15 @@ impl Worker {
 
     //----- Accepting -----------------------------------------------------------------------------------------
 
-    fn listen(self: &Rc<Self>, ear: Ear) -> io::Result<JoinHandle<()>> {
-        ear.listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(ear.listener)?;
-        Ok(spawn_local(Rc::clone(self).accept(listener, ear.secure)))
+    fn listen(self: &Rc<Self>, ear: Ear) -> io::Result<Listening> {
+        let (listener, secure) = match ear {
+            Ear::Plain(listener) => (listener, false),
+            Ear::Secure(listener) => (listener, true),
+            Ear::Quic(socket) => return Entrance::open(self, socket).map(Listening::Quic),
+        };
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Listening::Tcp(spawn_local(Rc::clone(self).accept(listener, secure))))
     }
 
     async fn accept(self: Rc<Self>, listener: TcpListener, secure: bool) {
@@ -257,7 +296,7 @@ impl Worker {
             Ok(Outcome::Agreed(stream, secure)) => {
                 stats.handshakes.add(1);
                 stats.resumed.add(secure.resumed.into());
-                stats.http2.add(secure.http2.into());
+                stats.http2.add((secure.spoken == Spoken::Http2).into());
                 // A task of its own: this one is as large as a handshake needs it to be.
                 spawn_local(connection::serve(Stream::Tls(stream), Client::new(&self, place, Some(secure))));
             }

@@ -16,6 +16,9 @@ pub struct EdgeAddresses {
     /// Where HTTPS is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     https_port: Option<u16>,
+    /// Whether HTTP/3 is served at the same port.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    http3: bool,
 }
 
 impl EdgeAddresses {
@@ -29,12 +32,22 @@ impl EdgeAddresses {
         ipv4.dedup();
         ipv6.sort_unstable();
         ipv6.dedup();
-        Self { ipv4, ipv6, https_port: None }
+        Self { ipv4, ipv6, https_port: None, http3: false }
     }
 
     /// The same, with HTTPS at this port; `None`: it is not served.
     pub fn with_https(self, https_port: Option<u16>) -> Self {
         Self { https_port, ..self }
+    }
+
+    /// The same, with HTTP/3 at the port of HTTPS, or without it.
+    pub fn with_http3(self, http3: bool) -> Self {
+        Self { http3, ..self }
+    }
+
+    /// Whether HTTP/3 is served.
+    pub fn http3(&self) -> bool {
+        self.http3
     }
 
     /// Where HTTPS is served, if it is.

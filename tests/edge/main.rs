@@ -19,6 +19,7 @@ mod failures;
 mod files;
 mod headers;
 mod health;
+mod http3;
 mod limits;
 mod names;
 mod rules;

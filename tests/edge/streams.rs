@@ -15,7 +15,7 @@ use super::client::{Client, empty, get, http2, read, request, run};
 use super::kit::{Edge, until};
 
 /// An app that says a part of its answer each time it is told to.
-fn on_cue(head: &'static str, frames: fn(u32) -> String) -> (App, SyncSender<u32>) {
+pub(crate) fn on_cue(head: &'static str, frames: fn(u32) -> String) -> (App, SyncSender<u32>) {
     let (cue, cues) = sync_channel::<u32>(8);
     let cues = Mutex::new(cues);
     let app = App::heads(move |seen, wire, keep| {
@@ -30,9 +30,10 @@ fn on_cue(head: &'static str, frames: fn(u32) -> String) -> (App, SyncSender<u32
     (app, cue)
 }
 
-const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub(crate) const EVENTS: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-fn event(number: u32) -> String {
+pub(crate) fn event(number: u32) -> String {
     let event = format!("data: {number}\n\n");
     format!("{:x}\r\n{event}\r\n", event.len())
 }
@@ -303,7 +304,7 @@ fn a_gigabyte_passes_in_constant_memory() {
 }
 
 /// Whether this test has a process for itself, whose memory it can watch. If not, it is run in one.
-fn is_alone(name: &str) -> bool {
+pub(crate) fn is_alone(name: &str) -> bool {
     const ALONE: &str = "FREEHOLD_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
         return true;
@@ -316,7 +317,7 @@ fn is_alone(name: &str) -> bool {
 }
 
 /// Octets of memory this process has.
-fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
 }

@@ -65,6 +65,7 @@ fn what_it_puts_in_place_it_takes_away() {
         "usr/local/lib/systemd/system/freehold-dns-quic.socket",
         "usr/local/lib/systemd/system/freehold-http.socket",
         "usr/local/lib/systemd/system/freehold-https.socket",
+        "usr/local/lib/systemd/system/freehold-http3.socket",
         "usr/local/lib/systemd/system/freehold-admin.socket",
         "usr/local/lib/systemd/system/freehold-backup.service",
         "usr/local/lib/systemd/system/freehold-backup.timer",

@@ -9,13 +9,14 @@ use freehold::{daemon, dns, edge};
 /// What `systemd-analyze security` may say at most, in tenths: from 0 (safe) to 100.
 const EXPOSURE_MAX: &str = "16";
 
-const UNITS: [&str; 9] = [
+const UNITS: [&str; 10] = [
     "freehold.service",
     "freehold-dns.socket",
     "freehold-dns-tls.socket",
     "freehold-dns-quic.socket",
     "freehold-http.socket",
     "freehold-https.socket",
+    "freehold-http3.socket",
     "freehold-admin.socket",
     "freehold-backup.service",
     "freehold-backup.timer",
@@ -129,13 +130,15 @@ fn the_units_agree_with_each_other_and_with_the_server() {
     let (after, also) = (values("freehold.service", "After").remove(0), values("freehold.service", "Also").remove(0));
     for unit in sockets {
         assert!(after.contains(unit), "{after}: {unit}");
-        // Encrypted DNS takes settings first.
-        let asked_for = unit.starts_with("freehold-dns-");
+        // Encrypted DNS and HTTP/3 take settings first.
+        let asked_for = unit.starts_with("freehold-dns-") || *unit == "freehold-http3.socket";
         assert_ne!(also.contains(unit), asked_for, "{also}: {unit}");
     }
-    for (name, option) in [("dns-tls", "ListenStream"), ("dns-quic", "ListenDatagram")] {
+    for (name, option, port) in
+        [("dns-tls", "ListenStream", 853), ("dns-quic", "ListenDatagram", 853), ("http3", "ListenDatagram", 443)]
+    {
         let unit = format!("freehold-{name}.socket");
-        assert_eq!(values(&unit, option), ["0.0.0.0:853", "[::]:853"]);
+        assert_eq!(values(&unit, option), [format!("0.0.0.0:{port}"), format!("[::]:{port}")]);
         assert_eq!(values(&unit, "FileDescriptorName"), [name]);
         assert_eq!(values(&unit, "Service"), ["freehold.service"]);
     }

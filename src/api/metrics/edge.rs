@@ -16,9 +16,11 @@ const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) fn write(page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
     connections(page, totals)?;
     handshakes(page, totals)?;
-    let protocols = totals.answers.iter().zip(&totals.http2_answers).enumerate().flat_map(|(class, (all, http2))| {
+    let protocols = (0..CLASSES.len()).flat_map(|class| {
         let row = |protocol, count| ([("protocol", protocol), ("status", CLASSES[class])], count);
-        [row("http1", all.saturating_sub(*http2)), row("http2", *http2)]
+        let (http2, http3) = (totals.http2_answers[class], totals.http3_answers[class]);
+        let http1 = totals.answers[class].saturating_sub(http2 + http3);
+        [row("http1", http1), row("http2", http2), row("http3", http3)]
     });
     page.counters(
         family(

@@ -156,6 +156,7 @@ async fn requests_are_told_by_pattern_and_never_by_what_the_client_wrote() {
         r#"freehold_certificate_warning{certificate="app.home.example"} 0"#,
         r#"freehold_certificate_failures{certificate="app.home.example"} 1"#,
         r#"freehold_edge_requests_total{protocol="http2",status="5xx"} 0"#,
+        r#"freehold_edge_requests_total{protocol="http3",status="5xx"} 0"#,
         "freehold_store_records 3",
     ] {
         assert!(page.lines().any(|line| line == told), "{told} is not in {page}");

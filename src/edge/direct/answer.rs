@@ -60,13 +60,15 @@ pub(super) struct Part {
 }
 
 /// How an answer is to be given.
-pub(super) struct Terms {
+pub(super) struct Terms<'t> {
     /// Whether only its head was asked for.
     pub(super) head_only: bool,
     /// Whether the connection ends with it.
     pub(super) last: bool,
     /// The date, for apps that say none.
     pub(super) date: [u8; 29],
+    /// What the client is told if it may come over HTTP/3.
+    pub(super) http3_offer: Option<&'t [u8]>,
 }
 
 /// Where the head of an answer is written for the client.
@@ -78,7 +80,7 @@ pub(super) trait Sheet: Default {
     /// Ends the head of an answer that another one follows.
     fn end_interim(&mut self);
     /// Ends the head of an answer. `dated` tells whether its app said when it was.
-    fn end(&mut self, body: &Body, dated: bool, terms: &Terms);
+    fn end(&mut self, body: &Body, dated: bool, terms: &Terms<'_>);
 }
 
 /// As HTTP/1.1 has it.
@@ -103,7 +105,7 @@ impl Sheet for Vec<u8> {
         self.extend_from_slice(b"\r\n");
     }
 
-    fn end(&mut self, body: &Body, dated: bool, terms: &Terms) {
+    fn end(&mut self, body: &Body, dated: bool, terms: &Terms<'_>) {
         if body.goes_in_chunks() {
             self.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
@@ -150,7 +152,7 @@ impl Body {
 }
 
 /// Reads what there is of an answer, and writes its head.
-pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut impl Sheet) -> Read {
+pub(super) fn read(octets: &[u8], terms: &Terms<'_>, out: &mut impl Sheet) -> Read {
     let mut fields = [MaybeUninit::uninit(); FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -165,7 +167,7 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut impl Sheet) -> Read {
     match status {
         100 => return Read::Continue(size),
         102..200 => {
-            write_fields(parsed.headers, &said, &Body::None, out);
+            write_fields(parsed.headers, &said, (&Body::None, terms), out);
             out.end_interim();
             return Read::Interim(size);
         }
@@ -179,7 +181,10 @@ pub(super) fn read(octets: &[u8], terms: &Terms, out: &mut impl Sheet) -> Read {
         (false, Some(length)) => Body::Sized(length),
         (false, None) => Body::UntilClose,
     };
-    write_fields(parsed.headers, &said, &body, out);
+    write_fields(parsed.headers, &said, (&body, terms), out);
+    if let Some(offer) = terms.http3_offer {
+        out.field("Alt-Svc", offer);
+    }
     out.end(&body, said.dated, terms);
     let keeps = said.keeps && !matches!(body, Body::UntilClose);
     Read::Head(Head { size, status, body, keeps })
@@ -234,10 +239,18 @@ impl<'a> Said<'a> {
 }
 
 /// Writes the fields that are for the client: none that belong to the app's connection.
-fn write_fields(fields: &[httparse::Header<'_>], said: &Said<'_>, body: &Body, out: &mut impl Sheet) {
+fn write_fields(
+    fields: &[httparse::Header<'_>],
+    said: &Said<'_>,
+    (body, terms): (&Body, &Terms<'_>),
+    out: &mut impl Sheet,
+) {
     let mut lengths = 0;
     for field in fields {
         if is_of_the_connection(field.name) || said.named.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+            continue;
+        }
+        if terms.http3_offer.is_some() && field.name.eq_ignore_ascii_case("alt-svc") {
             continue;
         }
         if field.name.len() == 14 && field.name.eq_ignore_ascii_case("content-length") {
@@ -270,7 +283,7 @@ mod tests {
 
     fn given(answer: &str, head_only: bool, last: bool) -> (Read, String) {
         let mut out = Vec::new();
-        let terms = Terms { head_only, last, date: *b"Sun, 06 Nov 1994 08:49:37 GMT" };
+        let terms = Terms { head_only, last, date: *b"Sun, 06 Nov 1994 08:49:37 GMT", http3_offer: None };
         let read = read(answer.as_bytes(), &terms, &mut out);
         (read, String::from_utf8(out).unwrap())
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
+use hyper::header::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::answer::{self, Head, Read, Sheet, Terms};
@@ -212,7 +213,8 @@ async fn ask_once<N: Near>(
         while !octets.is_empty() {
             let last = request.last || client.is_leaving();
             let date = client.worker.date.at(client.worker.watch.now());
-            let terms = Terms { head_only: request.head_only, last, date };
+            let http3_offer = client.http3_offer().map(HeaderValue::as_bytes);
+            let terms = Terms { head_only: request.head_only, last, date, http3_offer };
             match answer::read(&octets, &terms, &mut front) {
                 Read::Part => break,
                 Read::Garbled => return Err(Fault::Garbled),

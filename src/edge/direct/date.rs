@@ -14,7 +14,7 @@ pub(in crate::edge) struct Date(Cell<Option<(Tick, [u8; SIZE])>>);
 
 impl Date {
     /// The date at this look of the clock.
-    pub(super) fn at(&self, now: Tick) -> [u8; SIZE] {
+    pub(in crate::edge) fn at(&self, now: Tick) -> [u8; SIZE] {
         if let Some((tick, text)) = self.0.get()
             && tick == now
         {

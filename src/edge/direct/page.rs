@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{ALT_SVC, CONNECTION, HeaderValue};
 
 use super::relay::give;
 use super::request::Request;
@@ -33,6 +33,9 @@ pub(super) async fn give_page(
         | Answer::Cut => hyper::body::Bytes::new(),
     };
     let last = request.last || exchange.client.is_leaving() || page.headers().contains_key(CONNECTION);
+    if let Some(offer) = exchange.client.http3_offer() {
+        page.headers_mut().insert(ALT_SVC, offer.clone());
+    }
     if last {
         page.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use crate::edge::client::Client;
+use crate::edge::tls::Spoken;
 
 /// What an app is told about a client, in front of the host and behind it.
 pub(in crate::edge) struct Stamp {
@@ -15,8 +16,12 @@ pub(in crate::edge) struct Stamp {
 impl Stamp {
     /// For a client that is no trusted proxy: then all of it is ours to say.
     pub(in crate::edge) fn of(client: &Client) -> Self {
-        let [http1, http2] = &client.worker.shared.via;
-        let via = if client.speaks_http2() { http2 } else { http1 };
+        let [http1, http2, http3] = &client.worker.shared.via;
+        let via = match client.spoken() {
+            Spoken::Http1 => http1,
+            Spoken::Http2 => http2,
+            Spoken::Http3 => http3,
+        };
         Self::new(client.address().ip(), client.secure.is_some(), via.as_bytes())
     }
 

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ALT_SVC, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::answer::{self, Sheet, Terms};
@@ -23,6 +23,7 @@ use crate::edge::client::Client;
 use crate::edge::exchange::Exchange;
 use crate::edge::failure::Failure;
 use crate::edge::headers::is_unwanted;
+use crate::edge::inflow::Inflow;
 use crate::edge::log::Record;
 use crate::edge::pages::{self, Form};
 use crate::edge::proxy;
@@ -38,7 +39,7 @@ pub(in crate::edge) fn handle(
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> {
     async move {
         match read(&asked, &client).map(Box::new) {
-            None => Box::pin(proxy::handle(asked, client)).await,
+            None => Box::pin(proxy::handle(asked.map(Inflow::Hyper), client)).await,
             Some(request) => {
                 let exchange = begin(&asked, &request, &client);
                 drop(asked);
@@ -66,7 +67,11 @@ fn give(answer: Option<Result<Response<()>, Failure>>, request: &Request, exchan
     });
     let response = answer.unwrap_or_else(|failure| {
         exchange.begins_anew(); // whatever was late, the page is not
-        pages::show(&failure, request.form, &exchange)
+        let mut page = pages::show(&failure, request.form, &exchange);
+        if let Some(offer) = exchange.client.http3_offer() {
+            page.headers_mut().insert(ALT_SVC, offer.clone());
+        }
+        page
     });
     exchange.answers(response.status().as_u16());
     response.map(|()| Body::new(exchange))
@@ -180,5 +185,5 @@ impl Sheet for Front {
 
     fn end_interim(&mut self) {}
 
-    fn end(&mut self, _: &answer::Body, _: bool, _: &Terms) {}
+    fn end(&mut self, _: &answer::Body, _: bool, _: &Terms<'_>) {}
 }

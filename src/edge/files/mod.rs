@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use http_body_util::BodyExt;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{
     CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
     X_CONTENT_TYPE_OPTIONS,
@@ -23,6 +23,7 @@ use tower_http::services::ServeDir;
 use super::answer::Answer;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::inflow::Inflow;
 use super::redirect;
 use crate::route::Folder;
 pub(super) use beneath::is_shown;
@@ -42,7 +43,7 @@ enum Shown {
 
 /// Answers with a file. Behind `rest` octets of the path begins what lies in the folder.
 pub(super) async fn answer(
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     folder: &Folder,
     rest: usize,
     exchange: &Rc<Exchange>,
@@ -123,7 +124,7 @@ fn percent_encoded(path: &Path) -> String {
 }
 
 async fn show(
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     beneath: &Beneath,
     path: &Path,
     exchange: &Rc<Exchange>,
@@ -147,7 +148,7 @@ async fn show(
 type FileBody = http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>;
 
 async fn serve(
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     beneath: &Beneath,
     path: &Path,
     headers: HeaderMap,

@@ -25,6 +25,7 @@ use crate::edge::failure::Failure;
 use crate::edge::forward::{address, hand_back};
 use crate::edge::forwarded::Origin;
 use crate::edge::headers;
+use crate::edge::inflow::Inflow;
 use crate::edge::upstream::{Home, Pool};
 use crate::route::options::{ForwardAuth, Given, GuardUrl};
 
@@ -50,7 +51,7 @@ const OF_THE_PAGE: [HeaderName; 12] = [
 /// Asks. Nothing if the request may pass, else the answer that the client gets.
 pub(super) async fn ask(
     auth: &ForwardAuth,
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     origin: Origin,
     ruled: &Ruled,
     exchange: &Rc<Exchange>,
@@ -88,7 +89,7 @@ async fn in_time<T>(auth: &ForwardAuth, work: impl Future<Output = Result<T, Fai
 
 /// The fields of the question.
 fn question(
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     origin: Origin,
     host: &HeaderValue,
     url: &GuardUrl,

@@ -17,7 +17,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
@@ -27,6 +26,7 @@ use super::admit::Asked;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::forwarded::Origin;
+use super::inflow::Inflow;
 use crate::route::Route;
 use crate::route::options::{FieldName, Given, Options};
 use password::{Guesser, Passwords};
@@ -75,7 +75,7 @@ impl Ruled {
 
 /// Whether a request may go on: nothing if so, an answer if it gets that instead.
 pub(super) async fn admit(
-    request: &Request<Incoming>,
+    request: &Request<Inflow>,
     route: &Arc<Route>,
     (asked, origin): (&Asked, Origin),
     exchange: &Rc<Exchange>,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -42,6 +43,8 @@ const CHALLENGE_PROTOCOL: &[u8] = b"acme-tls/1";
 const HTTP2: &[u8] = b"h2";
 /// HTTP/1.1 (RFC 7301, section 6).
 const HTTP1: &[u8] = b"http/1.1";
+/// HTTP/3 (RFC 9114, section 3.1).
+const HTTP3: &[u8] = b"h3";
 /// The fatal alert `unrecognized_name` (RFC 6066, section 3) as it is sent before any key is agreed on.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// Octets of a client's last words that are read so that the alert is not lost in a reset.
@@ -53,12 +56,23 @@ pub(super) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
 /// The certificate of a TLS-ALPN-01 challenge for a name, while there is one.
 pub type ChallengeCertificate = dyn Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync;
 
+/// Which HTTP is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    /// HTTP/1.0 or HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// HTTP/3.
+    Http3,
+}
+
 /// What was agreed on.
 pub(super) struct Secure {
     /// The name the client asked for, in lower case; the default one if it said none.
     pub(super) server_name: Box<str>,
-    /// Whether HTTP/2 is spoken.
-    pub(super) http2: bool,
+    /// Which HTTP is spoken.
+    pub(super) spoken: Spoken,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(super) version: &'static str,
     /// Whether an earlier session was resumed.
@@ -148,6 +162,20 @@ impl Tls {
         self.tickets.put(keys);
     }
 
+    /// How QUIC shakes hands: as everybody else does, but by TLS 1.3 and for HTTP/3 only. Challenges of a CA are not answered there,
+    /// and no client is asked for a certificate, since which host it wants is not known beforehand.
+    pub(super) fn for_quic(&self) -> io::Result<QuicServerConfig> {
+        let builder = ServerConfig::builder_with_provider(Arc::clone(self.config.crypto_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(io::Error::other)?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::clone(&self.certificates) as _);
+        config.alpn_protocols = vec![HTTP3.into()];
+        config.ignore_client_order = self.config.ignore_client_order;
+        config.ticketer = Arc::clone(&self.tickets) as _;
+        config.send_tls13_tickets = self.config.send_tls13_tickets;
+        QuicServerConfig::try_from(config).map_err(io::Error::other)
+    }
+
     /// Shakes hands. How long that may take is up to the caller.
     pub(super) async fn accept(&self, stream: TcpStream) -> Outcome {
         let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
@@ -182,7 +210,7 @@ impl Tls {
         let (_, session) = stream.get_ref();
         let secure = Secure {
             server_name,
-            http2: session.alpn_protocol() == Some(HTTP2),
+            spoken: if session.alpn_protocol() == Some(HTTP2) { Spoken::Http2 } else { Spoken::Http1 },
             version: match session.protocol_version() {
                 Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
                 _ => "TLSv1.3", // the other one that rustls speaks
@@ -192,6 +220,11 @@ impl Tls {
         };
         Outcome::Agreed(Box::new(stream), secure)
     }
+}
+
+/// The name that a client over QUIC asked for.
+pub(super) fn quic_name(connection: &quinn::Connection) -> Option<String> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.server_name
 }
 
 /// Says why, and reads what the client may have sent meanwhile: a close with unread octets would be a reset, which

@@ -273,6 +273,23 @@ fn a_route_brings_an_https_record_that_follows_the_edge() {
 }
 
 #[test]
+fn http3_is_named_where_it_is_served_and_no_certificate_is_asked_for() {
+    let Change::PutItem(Item::Addresses(known)) = addresses_with_https(&[1], &[1], 443) else { unreachable!() };
+    let served = |on| Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_http3(on))));
+    let off = state([served(false), put("home.example", &[]), route("app.home.example/")]);
+    let (on, named) = (made(&off, served(true)), HTTPS.replace("h2,", "h3,h2,"));
+    assert!(records(&on, "home.example").contains(&named), "{:?}", records(&on, "home.example"));
+    assert_eq!(records(&made(&on, served(false)), "home.example"), records(&off, "home.example"));
+    // An old one of ours is brought up to date.
+    assert_eq!(records(&made(&off, put("home.example", &[&named])), "home.example"), records(&off, "home.example"));
+    let Change::PutItem(Item::Route(plain)) = route("app.home.example/") else { unreachable!() };
+    let ca = crate::cert::Authority::new(0).unwrap().root_pem();
+    let options = serde_json::from_value(serde_json::json!({"client_certificate": {"ca": ca}})).unwrap();
+    let asks = Change::PutItem(Item::Route(Arc::new(Route::clone(&plain).with_options(options))));
+    assert!(records(&made(&on, asks), "home.example").contains(&HTTPS.to_owned()));
+}
+
+#[test]
 fn what_is_derived_is_not_edited_but_may_be_replaced_by_the_owners_own() {
     let with = state([addresses_with_https(&[1], &[1], 443), put("home.example", &[]), route("app.home.example/")]);
     let own = "app HTTPS 1 . alpn=\"h3,h2\"";

@@ -7,7 +7,7 @@
 //! and not at the apex of the zone, for other names of the zone may well be certified by others (a page hosted elsewhere), and
 //! would not be any more; and it yields to one that the owner has put above, which says what shall be for all below it.
 
-use super::{TTL, closest, set};
+use super::{TTL, closest, host, set};
 use crate::route::Route;
 use crate::store::addresses::EdgeAddresses;
 use crate::store::snapshot::Snapshot;
@@ -22,8 +22,8 @@ const ALPN: u16 = 1;
 const PORT: u16 = 3;
 const IPV4HINT: u16 = 4;
 const IPV6HINT: u16 = 6;
-/// What is spoken: HTTP/2 and HTTP/1.1, as TLS names them.
-const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
+/// What is spoken, as TLS names it: HTTP/3 if it is served, HTTP/2 and HTTP/1.1.
+const PROTOCOLS: [&[u8]; 2] = [b"\x02h2\x08http/1.1", b"\x02h3\x02h2\x08http/1.1"];
 /// Addresses of each family that are hinted at: a client needs one.
 const HINTS_MAX: usize = 8;
 /// The port that need not be said.
@@ -37,10 +37,16 @@ impl Snapshot {
     /// What the host of a route gets, if the owner has nothing of this type there.
     pub(super) fn offered(&self, zone: &Zone, name: NameRef<'_>, kind: Kind) -> Option<SetData> {
         match kind {
-            Kind::HTTPS => self.addresses.as_ref().and_then(|addresses| https(addresses)),
+            Kind::HTTPS => self.addresses.as_ref().and_then(|addresses| https(addresses, self.takes_http3(name))),
             _ if self.has_caa_above(zone, name) => None,
             _ => self.caa(),
         }
+    }
+
+    /// Whether clients of this host may come over HTTP/3: not where one is asked for a certificate, as it is not there.
+    fn takes_http3(&self, name: NameRef<'_>) -> bool {
+        let routes = self.routes.of_name(&host(name));
+        routes.iter().all(|route| route.options().client_certificate.is_none())
     }
 
     /// Who may certify our hosts; none while no CA has told its name.
@@ -69,7 +75,7 @@ impl Snapshot {
 }
 
 /// The record of an edge at these addresses; none if it serves no HTTPS.
-fn https(addresses: &EdgeAddresses) -> Option<SetData> {
+fn https(addresses: &EdgeAddresses, takes_http3: bool) -> Option<SetData> {
     let port = addresses.https_port()?;
     let port = (port != HTTPS_PORT).then(|| port.to_be_bytes());
     let mut rdata = vec![0, 1, 0]; // the only one, and it is about the name itself
@@ -82,7 +88,7 @@ fn https(addresses: &EdgeAddresses) -> Option<SetData> {
     };
     let ipv4: Vec<u8> = addresses.ipv4().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
     let ipv6: Vec<u8> = addresses.ipv6().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
-    put(ALPN, PROTOCOLS);
+    put(ALPN, PROTOCOLS[usize::from(addresses.http3() && takes_http3)]);
     put(PORT, port.as_ref().map_or(&[], |port| &port[..]));
     put(IPV4HINT, &ipv4);
     put(IPV6HINT, &ipv6);
@@ -105,7 +111,7 @@ fn is_our_https(rdata: &[u8]) -> bool {
         let size = usize::from(u16::from_be_bytes([*s0, *s1]));
         let Some((value, behind)) = behind.split_at_checked(size) else { return false };
         let key = u16::from_be_bytes([*k0, *k1]);
-        if key == ALPN && value != PROTOCOLS {
+        if key == ALPN && !PROTOCOLS.contains(&value) {
             return false;
         }
         keys.push(key);
