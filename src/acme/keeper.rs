@@ -146,8 +146,9 @@ impl Keeper {
     /// The certificates that are wanted: for the routes, for the settings, and for whoever asked.
     fn wanted(&self, snapshot: &Snapshot) -> Vec<Vec<Subject>> {
         let asked = snapshot.stories.iter().filter(|story| story.asked_for).map(|story| story.subjects().to_vec());
-        // A host is a name that a certificate can have: both are checked the same way.
-        let hosts = snapshot.routes.iter().filter_map(|route| route.host().as_str().parse().ok());
+        // A host is a name that a certificate can have: both are checked the same way. What is passed on shows its app's own.
+        let ours = snapshot.routes.iter().filter(|route| !route.is_passed());
+        let hosts = ours.filter_map(|route| route.host().as_str().parse().ok());
         group(hosts.chain(self.names.iter().cloned()), asked)
     }
 

@@ -14,6 +14,7 @@ use super::tickets::Tickets;
 use super::{Failure, demo::HOST};
 use crate::acme;
 use crate::api::{LiveEdge, system_reason};
+use crate::edge::addresses::AddressBoard;
 use crate::edge::{self, DnsOverHttps, Sources};
 use crate::route::{Host, PathPrefix, Route, Target};
 use crate::store::{Actor, Change, EdgeAddresses, Item, Store};
@@ -25,6 +26,9 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Edge {
     edge: Arc<edge::Handle>,
     tickets: JoinHandle<()>,
+    addresses: Arc<AddressBoard>,
+    /// Looks at the addresses, if that is wanted.
+    watch: Option<JoinHandle<()>>,
     /// In development mode.
     demo: Option<Demo>,
 }
@@ -56,7 +60,8 @@ impl Edge {
         let lasting = passed.is_some() || !wanted.listen_https.iter().any(|listen| listen.1 == Some(0));
         let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
         let directory = &settings.store.directory;
-        put_addresses(store, &wanted.addresses, https_port(&sockets.https_addresses()).filter(|_| lasting)).await;
+        let port = https_port(&sockets.https_addresses());
+        put_addresses(store, &wanted, port.filter(|_| lasting)).await;
         let demo = if development { demo(store, directory).await } else { None };
         authority::of(store, directory, now()).await?;
         let tickets = Tickets::open(directory, now());
@@ -70,7 +75,8 @@ impl Edge {
         };
         let edge = Arc::new(edge::start(sockets, &wanted, sources).map_err(failure)?);
         let tickets = tokio::spawn(tickets.keep_fresh(Arc::downgrade(&edge), now));
-        Ok(Some(Self { edge, tickets, demo }))
+        let (addresses, watch) = edge::addresses::watch(store, wanted.address_health, port);
+        Ok(Some(Self { edge, tickets, addresses, watch, demo }))
     }
 
     /// The addresses of HTTPS.
@@ -90,6 +96,7 @@ impl Edge {
             cache: self.edge.cache().clone(),
             https: self.https().to_vec(),
             board: Arc::clone(self.edge.board()),
+            addresses: Arc::clone(&self.addresses),
         }
     }
 
@@ -107,8 +114,9 @@ impl Edge {
 
     /// Lets requests under way finish, for a while.
     pub(super) async fn stop(self) {
-        let Self { edge, tickets, demo } = self;
+        let Self { edge, tickets, addresses: _, watch, demo } = self;
         tickets.abort();
+        watch.iter().for_each(JoinHandle::abort);
         // The task of the tickets only holds it weakly.
         if let Some(edge) = Arc::into_inner(edge)
             && spawn_blocking(move || edge.stop(STOP_TIME_MAX)).await.is_err()
@@ -121,7 +129,8 @@ impl Edge {
 
 /// The public addresses, which the records of routes are made of, become what the settings say. Where records made by hand
 /// stand in the way, the log says so and the addresses stay as they were: what is served must not end with it.
-async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u16>) {
+async fn put_addresses(store: &Store, settings: &edge::Settings, https_port: Option<u16>) {
+    let addresses = &settings.addresses;
     let ipv4 = addresses.iter().filter_map(|address| match address {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
@@ -132,6 +141,9 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr], https_port: Option<u
     });
     let wanted = EdgeAddresses::new(ipv4, ipv6).with_https(https_port);
     let now = store.snapshot().addresses.clone();
+    // What was found before the start counts until it is found otherwise.
+    let down = now.iter().flat_map(|now| now.down().iter().copied());
+    let wanted = if settings.address_health.check { wanted.with_down(down) } else { wanted };
     if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
         return;
     }
@@ -200,11 +212,12 @@ mod tests {
         for change in [Change::PutZone { zone: zone(by_hand) }, Change::PutItem(Item::Route(route))] {
             store.commit(change, Actor::new("test", "")).await.unwrap();
         }
-        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
+        let settings = edge::Settings { addresses: vec![[192, 0, 2, 9].into()], ..Default::default() };
+        put_addresses(&store, &settings, Some(443)).await;
         assert!(store.snapshot().addresses.is_none());
         let without = by_hand.replace("app 300 A 192.0.2.2\n", "");
         store.commit(Change::PutZone { zone: zone(&without) }, Actor::new("test", "")).await.unwrap();
-        put_addresses(&store, &[[192, 0, 2, 9].into()], Some(443)).await;
+        put_addresses(&store, &settings, Some(443)).await;
         assert!(store.snapshot().addresses.is_some());
     }
 }

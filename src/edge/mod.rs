@@ -7,6 +7,7 @@
 //! HTTP itself is hyper's; what hyper lets through and a front door should not is refused before (`strict.rs`) and
 //! after it (`admit.rs`, `headers.rs`). Nothing here knows how a certificate came about or who made a route.
 
+pub mod addresses;
 mod admit;
 mod announced;
 mod answer;
@@ -28,6 +29,7 @@ mod headers;
 mod health;
 mod log;
 mod pages;
+mod passage;
 mod proxy;
 mod quiet;
 mod random;

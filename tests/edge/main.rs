@@ -20,6 +20,7 @@ mod headers;
 mod health;
 mod limits;
 mod names;
+mod passage;
 mod rules;
 mod rules_auth;
 mod rules_certificates;

@@ -133,7 +133,7 @@ pub struct OptionFault {
 }
 
 impl OptionFault {
-    fn new(field: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn new(field: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { field: field.to_owned(), fault: Fault::new(message, cure) }
     }
 }

@@ -18,6 +18,7 @@ mod yielding;
 
 use std::sync::Arc;
 
+use super::addresses::EdgeAddresses;
 use super::apply::{Applied, Touched, ZonePart, sort};
 use super::entry::SetChange;
 use super::fault::Refused;
@@ -29,6 +30,8 @@ use yielding::YIELDING;
 
 /// Seconds that resolvers may keep a derived address: short, so that a new address of the edge is soon everybody's.
 const TTL: u32 = 300;
+/// The same where it is looked at which of several addresses are well: one that is not is soon nobody's.
+const WATCHED_TTL: u32 = 60;
 /// The types of the sets that a route owns.
 const OWNED: [Kind; 2] = [Kind::A, Kind::AAAA];
 
@@ -65,11 +68,16 @@ impl Snapshot {
     fn derived(&self, kind: Kind) -> Option<SetData> {
         let addresses = self.addresses.as_ref()?;
         let rdatas: Vec<Box<[u8]>> = match kind {
-            Kind::A => addresses.ipv4().iter().map(|address| address.octets().into()).collect(),
-            _ => addresses.ipv6().iter().map(|address| address.octets().into()).collect(),
+            Kind::A => addresses.answered_ipv4().iter().map(|address| address.octets().into()).collect(),
+            _ => addresses.answered_ipv6().iter().map(|address| address.octets().into()).collect(),
         };
-        (!rdatas.is_empty()).then(|| SetData::new(kind, TTL, rdatas))
+        (!rdatas.is_empty()).then(|| SetData::new(kind, ttl(addresses), rdatas))
     }
+}
+
+/// How long what follows from these addresses may be kept.
+fn ttl(addresses: &EdgeAddresses) -> u32 {
+    if addresses.may_change() { WATCHED_TTL } else { TTL }
 }
 
 /// A name as routes write hosts.
