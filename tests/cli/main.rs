@@ -7,6 +7,7 @@
     reason = "who cannot go on here should stop"
 )]
 
+mod addresses;
 mod check;
 mod kit;
 mod owner;
