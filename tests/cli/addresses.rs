@@ -72,10 +72,7 @@ fn an_address_that_is_down_leaves_dns_and_comes_back() {
     let (_three, three) = start("127.0.0.3");
     until("back", || server.ask("app.home.example") == [[127, 0, 0, 2], [127, 0, 0, 3]]);
     let both = lines(&home);
-    assert!(
-        both.contains(&"60 IN A 127.0.0.2".to_owned()) && both.contains(&"60 IN A 127.0.0.3".to_owned()),
-        "{both:?}"
-    );
+    assert!(both.contains(&"60 A 127.0.0.2".to_owned()) && both.contains(&"60 A 127.0.0.3".to_owned()), "{both:?}");
     assert!(
         both.iter().any(|line| line.contains("HTTPS") && line.contains("ipv4hint=127.0.0.2,127.0.0.3")),
         "{both:?}"
@@ -84,7 +81,7 @@ fn an_address_that_is_down_leaves_dns_and_comes_back() {
     three.signal("KILL");
     until("left out", || server.ask("app.home.example") == [[127, 0, 0, 2]]);
     let one = lines(&home);
-    assert!(one.iter().any(|line| line.starts_with("60 ") && line.contains("ipv4hint=127.0.0.2")), "{one:?}");
+    assert!(one.iter().any(|line| line.starts_with("60 ") && line.ends_with("ipv4hint=127.0.0.2")), "{one:?}");
     assert!(!one.iter().any(|line| line.contains("127.0.0.3")), "{one:?}");
     assert_eq!(serial(&home), before + 1, "one change, which whoever takes over the zone sees");
     let shown = home.run(&["route", "show", "app.home.example"]).out;

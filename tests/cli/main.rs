@@ -25,4 +25,4 @@ macro_rules! sessions {
     };
 }
 
-sessions! { cert check completions edge edit help history init man narrow nobody password records remote route server settings several token warnings zones }
+sessions! { cert check completions edge edit help history init man narrow nobody passthrough password records remote route server settings several token warnings zones }

@@ -305,7 +305,7 @@ fn an_app_hears_first_whose_connection_it_is() {
     let edge = Edge::with([with("v1")], Settings { proxy_protocol_from, ..settings() });
     let hello = hello("a.test");
     let port = edge.https().port();
-    let mut ask = |version: &str, line: String| {
+    let ask = |version: &str, line: String| {
         edge.put(with(version));
         let mut client = connect(edge.https());
         client.write_all(b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n").unwrap();

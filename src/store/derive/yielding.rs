@@ -2,7 +2,7 @@
 //! HTTPS and HTTP/2 at once and need no second question for the address; and CAA (RFC 8659, with RFC 8657), so that nobody but our
 //! own account with our own CA gets a certificate for the host.
 //!
-//! Which of them are ours is told by their form, as nothing is marked: a TTL of 300 (or 60, of HTTPS), and exactly the parameters that are written
+//! Which of them are ours is told by their form, as nothing is marked: a TTL of 300, or 60 of HTTPS, and exactly the parameters written
 //! here. So an old one that comes back in a zone file is taken for what it is and brought up to date. CAA stands at the host
 //! and not at the apex of the zone, for other names of the zone may well be certified by others (a page hosted elsewhere), and
 //! would not be any more; and it yields to one that the owner has put above, which says what shall be for all below it.
