@@ -125,7 +125,7 @@ async fn a_host_that_is_passed_on_has_one_route_and_no_certificate_of_ours() {
     let wrong =
         r#"{"apps": ["tls://10.0.0.5"], "plain_http": true, "options": {"compress": true, "times": {"body": 1}}}"#;
     let told = put(&bench, &admin, "/v1/routes/mail.home.example", wrong).await;
-    let fields: Vec<_> = told.body["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    let fields: Vec<_> = told.body["faults"].as_array().unwrap().iter().collect();
     assert_eq!((told.status, fields.len()), (422, 3), "{}", told.body);
     for field in ["/plain_http", "/options/compress", "/options/times/body"] {
         assert!(told.body.to_string().contains(field), "{}", told.body);
