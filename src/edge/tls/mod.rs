@@ -218,6 +218,7 @@ impl Tls {
 }
 
 /// Whose a connection is.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Heard {
     Ours(StartHandshake<TcpStream>),
     Passed(Passed),
