@@ -14,7 +14,7 @@ ns   A   192.0.2.53
 ";
 
 /// A server with an edge at this address, and whatever else its settings say of the edge.
-fn edge(at: &str, more: &str) -> (Home, Server) {
+pub(crate) fn edge(at: &str, more: &str) -> (Home, Server) {
     let home = Home::new();
     let text = format!(
         "[store]\ndirectory = \"freehold-data\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = []\n\
@@ -27,7 +27,7 @@ fn edge(at: &str, more: &str) -> (Home, Server) {
     (home, server)
 }
 
-fn until(what: &str, mut is: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is() {
         assert!(begin.elapsed() < PATIENCE, "never {what}");
@@ -36,7 +36,7 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 /// The lines of a zone that are about the app.
-fn lines(home: &Home) -> Vec<String> {
+pub(crate) fn lines(home: &Home) -> Vec<String> {
     let out = home.run(&["zone", "export", "home.example"]).out;
     let mut owner = String::new();
     let mut told = Vec::new();

@@ -11,6 +11,7 @@ mod addresses;
 mod check;
 mod kit;
 mod owner;
+mod passthrough;
 mod serve;
 mod session;
 mod tour;
