@@ -82,6 +82,7 @@ fn unfit(options: &Options) -> Vec<(&'static str, bool)> {
         client_certificate,
         body_size_max,
         proxy_protocol: _, // in front of the octets
+        addresses: _,      // of DNS
         times,
     } = options;
     vec![

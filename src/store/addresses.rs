@@ -56,6 +56,14 @@ impl EdgeAddresses {
         Self { watched: true, down, ..self }
     }
 
+    /// Only these of them, as far as they are among them; all if none of these is.
+    pub fn only(&self, these: &[IpAddr]) -> Self {
+        let ipv4 = self.ipv4.iter().copied().filter(|address| these.contains(&(*address).into())).collect();
+        let ipv6 = self.ipv6.iter().copied().filter(|address| these.contains(&(*address).into())).collect();
+        let narrowed = Self { ipv4, ipv6, ..self.clone() };
+        if narrowed.is_empty() { self.clone() } else { narrowed }
+    }
+
     /// Those that were found not to be well, in order.
     pub fn down(&self) -> &[IpAddr] {
         &self.down

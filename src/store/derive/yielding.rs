@@ -7,7 +7,7 @@
 //! and not at the apex of the zone, for other names of the zone may well be certified by others (a page hosted elsewhere), and
 //! would not be any more; and it yields to one that the owner has put above, which says what shall be for all below it.
 
-use super::{TTL, WATCHED_TTL, closest, set, ttl};
+use super::{TTL, WATCHED_TTL, closest, host, set, ttl};
 use crate::route::Route;
 use crate::store::addresses::EdgeAddresses;
 use crate::store::snapshot::Snapshot;
@@ -36,11 +36,12 @@ const METHODS: &str = "; validationmethods=dns-01,http-01,tls-alpn-01";
 impl Snapshot {
     /// What the host of a route gets, if the owner has nothing of this type there.
     pub(super) fn offered(&self, zone: &Zone, name: NameRef<'_>, kind: Kind) -> Option<SetData> {
-        if self.owner_of_addresses(name).is_some_and(|route| route.is_passed()) {
+        let route = self.routes.of_name(&host(name)).last()?;
+        if route.is_passed() {
             return None; // what is spoken there, and who certifies it, is the app's to say
         }
         match kind {
-            Kind::HTTPS => self.addresses.as_ref().and_then(|addresses| https(addresses)),
+            Kind::HTTPS => self.addresses_of(route).and_then(|addresses| https(&addresses)),
             _ if self.has_caa_above(zone, name) => None,
             _ => self.caa(),
         }

@@ -28,6 +28,28 @@ fn an_address_that_is_down_leaves_the_sets_and_the_hints_until_it_is_back() {
 }
 
 #[test]
+fn a_route_may_be_served_at_some_of_the_addresses_only() {
+    let at = |addresses: serde_json::Value| {
+        let options = serde_json::json!({"addresses": addresses});
+        let route = serde_json::json!({"host": "app.example.org", "apps": ["http://127.0.0.1:1"], "options": options});
+        Change::PutItem(Item::Route(Arc::new(serde_json::from_value(route).unwrap())))
+    };
+    let told = |state: &Snapshot| records(state, "example.org.").join(" | ").replace("alpn=\"h2,http/1.1\" ", "");
+    let start = [put("example.org.", &[]), addresses_with_https(&[1, 2, 3], &[], 443), route("app.example.org/")];
+    let all = state(start);
+    let two = made(&all, at(serde_json::json!(["192.0.2.3", "192.0.2.2"])));
+    assert_eq!(told(&two), "app A 192.0.2.2 | app A 192.0.2.3 | app HTTPS 1 . ipv4hint=192.0.2.2,192.0.2.3");
+    let one = made(&two, addresses_of_which(&[1, 2, 3], &[3]));
+    assert_eq!(told(&one), "app A 192.0.2.2 | app HTTPS 1 . ipv4hint=192.0.2.2");
+    let none = made(&two, addresses_of_which(&[1, 2, 3], &[2, 3]));
+    assert_eq!(told(&none), told(&two), "not those of the others");
+    let gone = apply(&all, &at(serde_json::json!(["192.0.2.9"]))).unwrap();
+    assert_eq!(told(&gone.state), told(&all), "never an empty set");
+    assert!(gone.warnings[0].message.contains("192.0.2.9, which app.example.org/ names"), "{:?}", gone.warnings);
+    assert_eq!(told(&made(&two, route("app.example.org/"))), told(&all));
+}
+
+#[test]
 fn a_host_that_is_passed_on_has_addresses_and_nothing_else_and_no_other_route() {
     let start = [
         put("example.org.", &[]),
@@ -40,6 +62,10 @@ fn a_host_that_is_passed_on_has_addresses_and_nothing_else_and_no_other_route() 
     let closed = made(&opened, passed("mail.example.org"));
     assert_eq!(records(&closed, "example.org."), ["mail A 192.0.2.1"]);
     assert_eq!(records(&made(&closed, route("mail.example.org/")), "example.org."), records(&opened, "example.org."));
+    // A zone that comes as a whole, known or new, is completed in the same way.
+    assert_eq!(records(&made(&closed, put("example.org.", &[])), "example.org."), ["mail A 192.0.2.1"]);
+    let without = made(&closed, delete("example.org."));
+    assert_eq!(records(&made(&without, put("example.org.", &[])), "example.org."), ["mail A 192.0.2.1"]);
     let told = refused(&closed, route("mail.example.org/api"));
     assert!(told.contains("cannot be passed on unopened") && told.contains("route delete mail.example.org/"), "{told}");
     let two = made(&opened, route("mail.example.org/api"));
