@@ -50,6 +50,9 @@
 //! `forwarded.rs`), which of several apps (`balance/`, by what is known of them in `health/`), the app (`forward.rs`,
 //! `upgrade.rs`), a redirect or a file → its body flows back (`answer.rs`).
 //!
+//! **A connection that is not to be opened.** `edge/tls/hello.rs` keeps the hello that rustls reads → [`route::Routes::passed`] →
+//! `edge/passage.rs`: an app, and octets both ways.
+//!
 //! **The past.** [`store::Store::history`] reads the journal beside the writer: who, when, what; and makes the [`store::Change`]
 //! that takes an earlier one back.
 //!

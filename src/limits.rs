@@ -27,6 +27,10 @@ pub const TCP_HELD_MAX: usize = 32 << 20;
 /// Queries under way at once on one QUIC connection: as many as a resolver under load has open towards one server.
 pub const QUIC_QUERIES_MAX: u32 = 100;
 
+/// Octets that a client may say until its TLS hello is whole, where they are kept because they may have to be passed on. Hellos
+/// of browsers have two thousand; more than this in one message is refused by the TLS library as well.
+pub const CLIENT_HELLO_SIZE_MAX: usize = 64 << 10;
+
 // ----- Connections to the admin API -----------------------------------------------------------------------
 
 /// Connections over the Unix socket. They have their own share, so that the network never locks out who sits at the

@@ -146,9 +146,7 @@ impl Keeper {
     /// The certificates that are wanted: for the routes, for the settings, and for whoever asked.
     fn wanted(&self, snapshot: &Snapshot) -> Vec<Vec<Subject>> {
         let asked = snapshot.stories.iter().filter(|story| story.asked_for).map(|story| story.subjects().to_vec());
-        // A host is a name that a certificate can have: both are checked the same way.
-        let hosts = snapshot.routes.iter().filter_map(|route| route.host().as_str().parse().ok());
-        group(hosts.chain(self.names.iter().cloned()), asked)
+        group(hosts(snapshot).chain(self.names.iter().cloned()), asked)
     }
 
     fn begin(&self, under: &mut Under, wanted: plan::Order) {
@@ -336,6 +334,13 @@ fn vouch(subjects: Vec<Subject>) -> Change {
 }
 
 /// Takes an item away, if it is still there.
+/// The hosts of routes that need a certificate. A host is a name that a certificate can have: both are checked the same way. One
+/// that is passed on unopened shows its app's own.
+fn hosts(snapshot: &Snapshot) -> impl Iterator<Item = Subject> {
+    let ours = snapshot.routes.iter().filter(|route| !route.is_passed());
+    ours.filter_map(|route| route.host().as_str().parse().ok())
+}
+
 fn drop_item(shelf: Shelf, key: String) -> Change {
     let key = ItemKey::new(shelf, key);
     Change::Decide(Decision::new(1, move |now| {
@@ -364,6 +369,16 @@ mod tests {
         let story = Arc::new(Story::new(vec!["a.example".parse().unwrap()]));
         store.commit(Change::PutItem(Item::Story(story)), Actor::new("test", "")).await.unwrap();
         assert!(!is_all_the_same(&before, &store.snapshot()));
+    }
+
+    #[test]
+    fn no_certificate_is_wanted_for_what_is_passed_on() {
+        let route = |host: &str, app: &str| {
+            Arc::new(serde_json::from_value(serde_json::json!({"host": host, "apps": [app]})).unwrap())
+        };
+        let routes = [route("a.example", "http://10.0.0.1"), route("mail.example", "tls://10.0.0.2")];
+        let snapshot = Snapshot { routes: routes.into_iter().collect(), ..Snapshot::default() };
+        assert_eq!(hosts(&snapshot).map(|host| host.to_string()).collect::<Vec<_>>(), ["a.example"]);
     }
 
     #[tokio::test]

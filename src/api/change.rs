@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::difference::{self, Step};
 use super::problem::{
-    Closing, Exists, LeadsBack, NameTaken, NoSuchItem, NoSuchRecord, NotSaved, OwnedByRoute, Problem, TooLarge,
-    ZoneFault,
+    Closing, Exists, HostPassed, LeadsBack, NameTaken, NoSuchItem, NoSuchRecord, NotSaved, OwnedByRoute, Problem,
+    TooLarge, ZoneFault,
 };
 use super::tag::{self, Conditions};
 use super::types::{Difference, ZoneChange, plain};
@@ -165,6 +165,10 @@ pub(super) fn refusal(refused: &Refused) -> Problem {
         Refused::Taken { .. } => {
             let (detail, hint) = split(&refused.to_string());
             Problem::new(NameTaken, detail, &hint)
+        }
+        Refused::NotAlone { .. } => {
+            let (detail, hint) = split(&refused.to_string());
+            Problem::new(HostPassed, detail, &hint)
         }
         Refused::LeadsBack(fault) => Problem::new(LeadsBack, fault.message.clone(), &fault.cure),
         Refused::Closed => Problem::unavailable(Closing, &refused.to_string()),

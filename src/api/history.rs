@@ -16,7 +16,7 @@ use super::event::{History, PastChange};
 use super::extract::{Body, DryRun, NoQuery, Queries, ZoneName, ZoneRevision};
 use super::once::IdempotencyKey;
 use super::problem::{
-    BadZone, CannotUndo, Conflict, InProgress, KeyReused, LeadsBack, NameTaken, NoSuchRevision, NoSuchZone,
+    BadZone, CannotUndo, Conflict, HostPassed, InProgress, KeyReused, LeadsBack, NameTaken, NoSuchRevision, NoSuchZone,
     OwnedByRoute,
 };
 use super::types::{Undo, ZoneChange, plain};
@@ -188,7 +188,7 @@ fn reach_every_set(admin: &Admin, allowed: &Allowed, apex: &Name, revision: u64)
     params(ZoneName, DryRun, IdempotencyKey), request_body = Undo,
     responses(
         (status = 200, description = "It is taken back, and DNS answers what was before.", body = ZoneChange),
-        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, LeadsBack, BadZone, InProgress, KeyReused))]
+        NoSuchZone, NoSuchRevision, CannotUndo, Conflict, OwnedByRoute, NameTaken, LeadsBack, HostPassed, BadZone, InProgress, KeyReused))]
 pub(super) async fn undo(
     allowed: Allowed,
     ZoneName(apex): ZoneName,

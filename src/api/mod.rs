@@ -106,8 +106,8 @@ pub use listen::{BindFault, Bound, Doors, Socket, Tcp, Tls};
 pub use problem::{Problem, ZoneFault, system_reason};
 pub use read::Checked;
 pub use routes::{
-    NewRoute, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteChange, RouteDelegation, RouteFolder,
-    RouteList, RoutePurge, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
+    NewRoute, RouteAddressState, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteChange, RouteDelegation,
+    RouteFolder, RouteList, RoutePurge, RouteRedirect, RouteSummary, RouteTest, RouteTestStep,
 };
 pub use settings::{HostName, Listen, PORT, Settings};
 pub use tokens::{LastUse, MadeToken, NewToken, RevokedToken, TokenList, TokenScope, TokenSummary};
@@ -160,6 +160,8 @@ pub struct LiveEdge {
     pub https: Vec<SocketAddr>,
     /// How the apps of routes are.
     pub board: Arc<edge::Board>,
+    /// How its own addresses are.
+    pub addresses: Arc<edge::addresses::AddressBoard>,
 }
 
 /// What every endpoint works with.

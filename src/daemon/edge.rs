@@ -14,6 +14,7 @@ use super::tickets::Tickets;
 use super::{Failure, demo::HOST};
 use crate::acme;
 use crate::api::{LiveEdge, system_reason};
+use crate::edge::addresses::AddressBoard;
 use crate::edge::{self, DnsOverHttps, Sources};
 use crate::route::{Host, PathPrefix, Route, Target};
 use crate::store::{Actor, Change, EdgeAddresses, Item, Store};
@@ -25,6 +26,9 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Edge {
     edge: Arc<edge::Handle>,
     tickets: JoinHandle<()>,
+    addresses: Arc<AddressBoard>,
+    /// Looks at the addresses, if that is wanted.
+    watch: Option<JoinHandle<()>>,
     /// In development mode.
     demo: Option<Demo>,
 }
@@ -60,7 +64,7 @@ impl Edge {
         let sockets = passed.map_or_else(|| edge::Sockets::bind(&wanted), Ok).map_err(failure)?;
         let directory = &settings.store.directory;
         let ports = [sockets.https_addresses(), sockets.http3_addresses()].map(|places| public_port(&places));
-        put_addresses(store, &wanted.addresses, ports.map(|port| port.filter(|_| lasting))).await;
+        put_addresses(store, &wanted, ports.map(|port| port.filter(|_| lasting))).await;
         let demo = if development { demo(store, directory).await } else { None };
         authority::of(store, directory, now()).await?;
         let tickets = Tickets::open(directory, now());
@@ -74,7 +78,8 @@ impl Edge {
         };
         let edge = Arc::new(edge::start(sockets, &wanted, sources).map_err(failure)?);
         let tickets = tokio::spawn(tickets.keep_fresh(Arc::downgrade(&edge), now));
-        Ok(Some(Self { edge, tickets, demo }))
+        let (addresses, watch) = edge::addresses::watch(store, wanted.address_health, ports[0]);
+        Ok(Some(Self { edge, tickets, addresses, watch, demo }))
     }
 
     /// The addresses of HTTPS.
@@ -99,6 +104,7 @@ impl Edge {
             cache: self.edge.cache().clone(),
             https: self.https().to_vec(),
             board: Arc::clone(self.edge.board()),
+            addresses: Arc::clone(&self.addresses),
         }
     }
 
@@ -116,8 +122,9 @@ impl Edge {
 
     /// Lets requests under way finish, for a while.
     pub(super) async fn stop(self) {
-        let Self { edge, tickets, demo } = self;
+        let Self { edge, tickets, addresses: _, watch, demo } = self;
         tickets.abort();
+        watch.iter().for_each(JoinHandle::abort);
         // The task of the tickets only holds it weakly.
         if let Some(edge) = Arc::into_inner(edge)
             && spawn_blocking(move || edge.stop(STOP_TIME_MAX)).await.is_err()
@@ -130,7 +137,8 @@ impl Edge {
 
 /// The public addresses, which the records of routes are made of, become what the settings say. Where records made by hand
 /// stand in the way, the log says so and the addresses stay as they were: what is served must not end with it.
-async fn put_addresses(store: &Store, addresses: &[IpAddr], [https, http3]: [Option<u16>; 2]) {
+async fn put_addresses(store: &Store, settings: &edge::Settings, [https, http3]: [Option<u16>; 2]) {
+    let addresses = &settings.addresses;
     let ipv4 = addresses.iter().filter_map(|address| match address {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
@@ -142,6 +150,9 @@ async fn put_addresses(store: &Store, addresses: &[IpAddr], [https, http3]: [Opt
     // A record says one port, for all protocols.
     let wanted = EdgeAddresses::new(ipv4, ipv6).with_https(https).with_http3(http3.is_some() && http3 == https);
     let now = store.snapshot().addresses.clone();
+    // What was found before the start counts until it is found otherwise.
+    let down = now.iter().flat_map(|now| now.down().iter().copied());
+    let wanted = if settings.address_health.check { wanted.with_down(down) } else { wanted };
     if now.as_deref() == Some(&wanted) || (now.is_none() && addresses.is_empty()) {
         return;
     }
@@ -236,11 +247,12 @@ mod tests {
         for change in [Change::PutZone { zone: zone(by_hand) }, Change::PutItem(Item::Route(route))] {
             store.commit(change, Actor::new("test", "")).await.unwrap();
         }
-        put_addresses(&store, &[[192, 0, 2, 9].into()], [Some(443), None]).await;
+        let settings = edge::Settings { addresses: vec![[192, 0, 2, 9].into()], ..Default::default() };
+        put_addresses(&store, &settings, [Some(443), None]).await;
         assert!(store.snapshot().addresses.is_none());
         let without = by_hand.replace("app 300 A 192.0.2.2\n", "");
         store.commit(Change::PutZone { zone: zone(&without) }, Actor::new("test", "")).await.unwrap();
-        put_addresses(&store, &[[192, 0, 2, 9].into()], [Some(443), None]).await;
+        put_addresses(&store, &settings, [Some(443), None]).await;
         assert!(store.snapshot().addresses.is_some());
     }
 }

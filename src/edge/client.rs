@@ -330,6 +330,16 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The client's address, of IPv4 never in the clothes of IPv6.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the listener.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
     /// A place, unless the client has too many or nobody idle makes room.
     pub(super) fn take(worker: &Rc<Worker>, address: SocketAddr, local: SocketAddr) -> Option<Self> {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());

@@ -349,7 +349,7 @@ impl Exchange {
     }
 
     /// Octets went through the tunnel.
-    pub(super) fn carries(&self, to_app: u64, to_client: u64) {
+    pub(super) fn octets_went(&self, to_app: u64, to_client: u64) {
         self.upload.total.set(self.upload.total.get() + to_app);
         self.sent.set(self.sent.get() + to_client);
         self.client.moves();

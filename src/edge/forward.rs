@@ -146,7 +146,7 @@ pub(super) fn address(request: &mut Request<Upload>, protocol: Protocol, http2: 
     *request.version_mut() = Version::HTTP_2;
     let scheme = match protocol {
         Protocol::Http | Protocol::H2c => Scheme::HTTP,
-        Protocol::Https | Protocol::HttpsUnchecked => Scheme::HTTPS,
+        Protocol::Https | Protocol::HttpsUnchecked | Protocol::Tls => Scheme::HTTPS,
     };
     let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let uri = host.and_then(|host| Uri::builder().scheme(scheme).authority(host).path_and_query(path).build().ok());

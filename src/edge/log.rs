@@ -20,12 +20,18 @@ use hyper::{Method, Uri, Version};
 use serde::Serialize;
 
 use super::exchange::Exchange;
+use super::passage::Story;
 use super::settings::{AccessLog as Settings, LogFormat};
+use super::worker::Worker;
 
 /// Octets of lines that a thread gathers before it hands them over.
 const GATHERED_MAX: usize = 64 << 10;
 /// Octets of one word from the client, such as its `User-Agent`.
 const WORD_SIZE_MAX: usize = 1_024;
+
+/// What stands in a line for a connection that is passed on unopened.
+const PASSED_METHOD: &str = "CONNECT";
+const PASSED_PROTOCOL: &str = "TLS";
 
 /// Where the lines go; all threads share it.
 pub(super) struct AccessLog {
@@ -147,6 +153,25 @@ impl Lines {
         }
     }
 
+    /// Notes down a connection that was passed on, or not, and is over: in the form of a request that asked for a tunnel.
+    pub(super) fn note_passage(&self, story: &Story<'_>, worker: &Worker) {
+        let settings = &self.log.settings;
+        if story.status < 500 && settings.one_of > 1 && !worker.random.next().is_multiple_of(settings.one_of.into()) {
+            return;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut gathered = self.gathered.borrow_mut();
+        match settings.format {
+            LogFormat::Off => return,
+            LogFormat::Json => story.json(now, worker.random.next(), &mut gathered),
+            LogFormat::Combined => story.combined(now, &mut gathered),
+        }
+        if gathered.len() > GATHERED_MAX {
+            drop(gathered);
+            self.flush(worker.stats());
+        }
+    }
+
     /// Hands over what was gathered. What cannot be written is lost and counted; requests go on.
     pub(super) fn flush(&self, stats: &super::stats::Stats) {
         let mut gathered = self.gathered.borrow_mut();
@@ -187,6 +212,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a str>,
     status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<u64>,
     sent: u64,
     seconds: f64,
     complete: bool,
@@ -214,6 +241,7 @@ impl Over<'_> {
             protocol: protocol(noted.version),
             tls: self.exchange.client.secure.as_ref().map(|secure| secure.version),
             status: self.status,
+            received: None,
             sent: self.sent,
             seconds: self.took.as_micros() as f64 / 1_000_000.0,
             complete: self.whole,
@@ -244,6 +272,45 @@ impl Over<'_> {
             self.sent,
             quoted(referer.unwrap_or("-")),
             quoted(agent.unwrap_or("-")),
+        );
+    }
+}
+
+impl Story<'_> {
+    fn json(&self, now: Duration, id: u64, lines: &mut String) {
+        let (received, sent) = self.carried;
+        let line = Line {
+            time: now.as_millis() as f64 / 1_000.0,
+            id: format!("{id:016x}"),
+            client: &self.client.to_string(),
+            method: PASSED_METHOD,
+            host: self.host,
+            path: "",
+            query: None,
+            protocol: PASSED_PROTOCOL,
+            tls: None,
+            status: self.status,
+            received: Some(received),
+            sent,
+            seconds: self.took.as_micros() as f64 / 1_000_000.0,
+            complete: self.whole,
+            route: self.route,
+            app: &self.app,
+            referer: None,
+            agent: None,
+        };
+        if let Ok(line) = serde_json::to_string(&line) {
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+    }
+
+    fn combined(&self, now: Duration, lines: &mut String) {
+        let (time, sent) = (apache_time(now.as_secs()), self.carried.1);
+        let (client, host, status) = (self.client, quoted(self.host), self.status);
+        let _ = writeln!(
+            lines,
+            "{client} - - [{time}] \"{PASSED_METHOD} {host} {PASSED_PROTOCOL}\" {status} {sent} \"-\" \"-\""
         );
     }
 }

@@ -7,6 +7,7 @@
 //! HTTP itself is hyper's, but for HTTP/3 (`http3/`); what hyper lets through and a front door should not is refused before (`strict.rs`) and
 //! after it (`admit.rs`, `headers.rs`). Nothing here knows how a certificate came about or who made a route.
 
+pub mod addresses;
 mod admit;
 mod announced;
 mod answer;
@@ -30,6 +31,7 @@ mod http3;
 mod inflow;
 mod log;
 mod pages;
+mod passage;
 mod proxy;
 mod quiet;
 mod random;

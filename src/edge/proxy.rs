@@ -166,6 +166,9 @@ fn find(request: &Request<Inflow>, asked: &Asked, origin: Origin, exchange: &Exc
         let known = snapshot.routes.knows(asked.host());
         return Err(if known { Failure::PathUnknown } else { Failure::HostUnknown });
     };
+    if found.route.is_passed() {
+        return Err(Failure::Misdirected); // what it would be passed on to is another connection
+    }
     exchange.belongs_to(worker.route_stats(found.route.id()));
     exchange.record.borrow().set_route(found.route.id());
     Ok(Found::Route(Arc::clone(found.route), path.len() - found.rest.len()))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
+pub use super::addresses::AddressHealth;
 use crate::route::Host;
 
 /// The port of HTTP.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub http3: bool,
     /// The addresses by which the world reaches this edge: they go into DNS for each route. Default: `[]`, which is none.
     pub addresses: Vec<IpAddr>,
+    /// Which of them are well, so that DNS tells clients of those only.
+    pub address_health: AddressHealth,
     /// Threads; 0 (the default) is one for each processor. 0 to 256.
     pub workers: u16,
     /// Networks of proxies whose word about the client (`X-Forwarded-For` and its like) is believed, such as
@@ -152,6 +155,7 @@ impl Default for Settings {
             listen_https: every(),
             http3: false,
             addresses: Vec::new(),
+            address_health: AddressHealth::default(),
             workers: 0,
             trusted_proxies: Vec::new(),
             proxy_protocol_from: Vec::new(),
@@ -216,6 +220,11 @@ impl Settings {
         within("clients.streams_max", self.clients.streams_max, 1..=10_000);
         within("apps.kept_max", self.apps.kept_max, 0..=10_000);
         within("cache.memory_max", self.cache.memory_max, 1..=1_048_576);
+        let AddressHealth { check: _, interval_seconds, timeout_seconds, rise, fall } = self.address_health;
+        within("address_health.interval_seconds", interval_seconds.into(), 1..=3_600);
+        within("address_health.timeout_seconds", timeout_seconds.into(), 1..=60);
+        within("address_health.rise", rise.into(), 1..=100);
+        within("address_health.fall", fall.into(), 1..=100);
         within("access_log.one_of", self.access_log.one_of, 1..=1_000_000);
         if let Some(name) = &self.default_server_name {
             match Host::parse(name) {
@@ -408,6 +417,12 @@ mod tests {
             one_of = 10
             [cache]
             memory_max = 16
+            [address_health]
+            check = true
+            interval_seconds = 5
+            timeout_seconds = 1
+            rise = 1
+            fall = 1
         "#;
         let settings = read(text).unwrap();
         assert_eq!(settings.check(), Vec::<String>::new());
@@ -433,6 +448,7 @@ mod tests {
             ("clients.connections_max = 0", "edge.clients.connections_max is 0"),
             ("clients.head_size_max = 100", "edge.clients.head_size_max is 100; it must be from 8192 to 1048576"),
             ("apps.answer_seconds = 0", "edge.apps.answer_seconds is 0; it must be from 0.01 to 86400"),
+            ("address_health.fall = 0", "edge.address_health.fall is 0; it must be from 1 to 100"),
             ("access_log.one_of = 0", "edge.access_log.one_of is 0"),
             ("cache.memory_max = 0", "edge.cache.memory_max is 0; it must be from 1 to 1048576"),
             ("listen_http = [\"127.0.0.1\", \"127.0.0.1:80\"]", "edge.listen_http names 127.0.0.1:80 twice"),

@@ -199,6 +199,7 @@ counters! {
         reused "Requests sent to an app on a connection that was there.";
         connected "Connections to apps.";
         upgrades "Connections turned over to WebSocket or another protocol.";
+        passed "Connections passed on to an app unopened.";
         aborted "Requests whose client left before the answer was complete.";
         panics "Requests that ended in a panic: a bug, please report it.";
         cache_hits "Requests answered with what was kept and fresh.";
@@ -220,6 +221,7 @@ counters! {
         received "Octets of request bodies.";
         sent "Octets of answers, heads not counted.";
         upgrades "Connections turned over to WebSocket or another protocol.";
+        passed "Connections passed on to an app unopened.";
     }
 }
 

@@ -38,26 +38,55 @@ pub(super) async fn on_stream(upgrade: OnUpgrade, far: Far, exchange: Rc<Exchang
 /// Carries octets until it is over. `read` is what the client said already.
 pub(super) async fn carry(mut near: impl AsyncRead + AsyncWrite + Unpin, read: Bytes, far: Far, exchange: &Exchange) {
     let (mut far, said) = said(far);
-    let (mut to_app, mut to_client) = (Flow::new(&read), Flow::new(&said));
+    let flows = (Flow::new(&read), Flow::new(&said));
     drop((read, said));
     // However it ends, it is over: there is nobody left to tell.
-    let _: io::Result<()> = poll_fn(|context| {
-        if exchange.tunnel_is_late(context) {
-            return Poll::Ready(Ok(()));
+    let _: io::Result<()> = relay(&mut near, &mut far, flows, exchange).await;
+}
+
+/// Whoever keeps an eye on octets that go both ways.
+pub(super) trait Overseer {
+    /// Whether it is to end; else whoever asks is woken when it is.
+    fn is_to_end(&self, context: &Context<'_>) -> bool;
+
+    /// So many octets went to the app and to the client.
+    fn carries(&self, to_app: u64, to_client: u64);
+}
+
+/// Carries octets until both sides are done (then it says nothing), one of them breaks off, or it is to end.
+pub(super) async fn relay(
+    near: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    far: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    (mut to_app, mut to_client): (Flow, Flow),
+    overseer: &impl Overseer,
+) -> io::Result<()> {
+    poll_fn(|context| {
+        if overseer.is_to_end(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let there = to_app.poll(context, Pin::new(&mut near), Pin::new(&mut far))?;
-        let back = to_client.poll(context, Pin::new(&mut far), Pin::new(&mut near))?;
+        let there = to_app.poll(context, Pin::new(&mut *near), Pin::new(&mut *far))?;
+        let back = to_client.poll(context, Pin::new(&mut *far), Pin::new(&mut *near))?;
         let moved = (std::mem::take(&mut to_app.moved), std::mem::take(&mut to_client.moved));
         if moved != (0, 0) {
-            exchange.carries(moved.0, moved.1);
+            overseer.carries(moved.0, moved.1);
         }
         if there.is_ready() && back.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
     })
-    .await;
+    .await
+}
+
+impl Overseer for Exchange {
+    fn is_to_end(&self, context: &Context<'_>) -> bool {
+        self.tunnel_is_late(context)
+    }
+
+    fn carries(&self, to_app: u64, to_client: u64) {
+        self.octets_went(to_app, to_client);
+    }
 }
 
 /// One direction.
-struct Flow {
+pub(super) struct Flow {
     /// What was read and not yet written.
     unsent: Vec<u8>,
     written: usize,
@@ -76,7 +105,8 @@ enum State {
 }
 
 impl Flow {
-    fn new(said: &[u8]) -> Self {
+    /// From a side that has said so much already.
+    pub(super) fn new(said: &[u8]) -> Self {
         Self { unsent: said.to_vec(), written: 0, state: State::Open, moved: 0 }
     }
 

@@ -73,6 +73,12 @@ pub async fn ask_app(app: &App, host: &str, path: &str) -> Result<u16, Fault> {
     ask_app_as(AGENT, app, host, path).await
 }
 
+/// Connects to an app whose connections are passed on unopened: what is spoken inside is not known, but some TLS is.
+pub async fn shake_hands_with_app(app: &App, host: &str, authority: Option<&Authority>) -> Result<Shown, Fault> {
+    let stream = reach(app).await?;
+    shake_hands(stream, host, authority).await.map_err(|wrong| of_app(app, wrong))
+}
+
 /// What is asked for, and by whom.
 struct Page<'p> {
     agent: &'static str,
@@ -84,29 +90,21 @@ struct Page<'p> {
 pub(super) async fn ask_app_as(agent: &'static str, app: &App, host: &str, path: &str) -> Result<u16, Fault> {
     let page = &Page { agent, host, path };
     let fault = |reason: &str, cure: &str| Fault::new(format!("{app} {reason}"), cure);
-    let (server, port) = match &app.address {
+    let server = match &app.address {
         Address::Unix(socket) => {
             let stream = timeout(STEP_TIME, UnixStream::connect(socket)).await;
             let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let stream = stream.map_err(|wrong| fault(&unreached(&wrong), START))?;
             return over_http1(stream, page).await.map_err(|wrong| of_app(app, wrong));
         }
-        Address::Tcp { server, port } => (server, *port),
+        Address::Tcp { server, .. } => server,
     };
-    let address = match server {
-        Server::Ip(address) => SocketAddr::new(*address, port),
-        Server::Name(name) => {
-            let found = timeout(STEP_TIME, lookup_host((&**name, port))).await;
-            let found = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
-            found.ok_or_else(|| fault("has a name that cannot be resolved", "correct it, or write an address"))?
-        }
-    };
-    let stream = connect(address).await.map_err(|wrong| Fault { cure: START.into(), ..of_app(app, wrong) })?;
+    let stream = reach(app).await?;
     let check = match app.protocol {
         Protocol::Http => return over_http1(stream, page).await.map_err(|wrong| of_app(app, wrong)),
         Protocol::H2c => return over_http2(stream, "http", page).await.map_err(|wrong| of_app(app, wrong)),
         Protocol::Https => true,
-        Protocol::HttpsUnchecked => false,
+        Protocol::HttpsUnchecked | Protocol::Tls => false,
     };
     let tls = AppTls::new().map_err(|wrong| fault(&wrong.to_string(), ""))?;
     let stream = timeout(STEP_TIME, tls.connect(stream, server, check, false)).await;
@@ -122,6 +120,21 @@ pub(super) async fn ask_app_as(agent: &'static str, app: &App, host: &str, path:
         false => over_http1(stream, page).await,
     };
     asked.map_err(|wrong| of_app(app, wrong))
+}
+
+/// Connects to an app that has a port.
+async fn reach(app: &App) -> Result<TcpStream, Fault> {
+    let fault = |reason: &str, cure: &str| Fault::new(format!("{app} {reason}"), cure);
+    let address = match &app.address {
+        Address::Unix(_) => return Err(fault("has no port", "write the address of one")),
+        Address::Tcp { server: Server::Ip(address), port } => SocketAddr::new(*address, *port),
+        Address::Tcp { server: Server::Name(name), port } => {
+            let found = timeout(STEP_TIME, lookup_host((&**name, *port))).await;
+            let found = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
+            found.ok_or_else(|| fault("has a name that cannot be resolved", "correct it, or write an address"))?
+        }
+    };
+    connect(address).await.map_err(|wrong| Fault { cure: START.into(), ..of_app(app, wrong) })
 }
 
 /// What helps where nobody answers.

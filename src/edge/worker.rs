@@ -33,6 +33,7 @@ use super::dns::{DnsOverHttps, Queries};
 use super::health::Board;
 use super::http3::Entrance;
 use super::log::{AccessLog, Lines};
+use super::passage;
 use super::random::Random;
 use super::rules;
 use super::settings::Settings;
@@ -300,6 +301,7 @@ impl Worker {
                 // A task of its own: this one is as large as a handshake needs it to be.
                 spawn_local(connection::serve(Stream::Tls(stream), Client::new(&self, place, Some(secure))));
             }
+            Ok(Outcome::Passed(passed)) => drop(spawn_local(passage::serve(Rc::clone(&self), place, passed))),
             Ok(Outcome::Proven) => stats.handshakes.add(1),
             Ok(Outcome::NameUnknown) => stats.names_unknown.add(1),
             Ok(Outcome::Failed(mishap)) => {

@@ -1,9 +1,9 @@
 //! The address of an app, as one line: `http://127.0.0.1:3000`, `https://10.0.0.5:8443`, `h2c://[::1]:50051`,
-//! `unix:/run/app.sock`.
+//! `unix:/run/app.sock`, `tls://10.0.0.5:8443`.
 //!
 //! `https://` checks the app's certificate against the authorities that this machine trusts; `https+insecure://` (the word other
 //! tools use as well) takes any, for apps with a certificate of their own making on a network one trusts. A path is refused:
-//! what the browser asks for is what the app gets.
+//! what the browser asks for is what the app gets. `tls://` is for what is not to be opened (`passed.rs`).
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -29,6 +29,8 @@ pub enum Protocol {
     HttpsUnchecked,
     /// HTTP/2 without TLS, from the first octet on (RFC 9113, section 3.3).
     H2c,
+    /// Whatever the client speaks inside TLS: its connection is passed on unopened, and the app shows a certificate of its own.
+    Tls,
 }
 
 /// Where an app listens.
@@ -68,13 +70,14 @@ impl Protocol {
             Self::Https => "https",
             Self::HttpsUnchecked => "https+insecure",
             Self::H2c => "h2c",
+            Self::Tls => "tls",
         }
     }
 
     fn port(self) -> u16 {
         match self {
             Self::Http | Self::H2c => 80,
-            Self::Https | Self::HttpsUnchecked => 443,
+            Self::Https | Self::HttpsUnchecked | Self::Tls => 443,
         }
     }
 }
@@ -86,10 +89,13 @@ impl App {
             return Ok(Self::at(Protocol::Http, Address::Unix(socket_path(path)?)));
         }
         let url = Url::parse(text)?;
-        let protocols = [Protocol::Http, Protocol::Https, Protocol::HttpsUnchecked, Protocol::H2c];
+        let protocols = [Protocol::Http, Protocol::Https, Protocol::HttpsUnchecked, Protocol::H2c, Protocol::Tls];
         let Some(protocol) = protocols.into_iter().find(|known| known.scheme() == url.scheme) else {
             let message = format!("{text:?} has a scheme that is not known");
-            return Err(Fault::new(message, "write http://, https://, https+insecure://, h2c:// or unix:/path"));
+            return Err(Fault::new(
+                message,
+                "write http://, https://, https+insecure://, h2c://, tls:// or unix:/path",
+            ));
         };
         if !matches!(url.path, "" | "/") {
             let message = format!("{text:?} has a path");
@@ -217,6 +223,8 @@ mod tests {
             ("h2c://[::1]:50051", "h2c://[::1]:50051"),
             ("http://[::ffff:192.0.2.1]:1", "http://192.0.2.1:1"),
             ("http://my_app:8080", "http://my_app:8080"),
+            ("tls://10.0.0.5", "tls://10.0.0.5"),
+            ("tls://mail.internal:8443", "tls://mail.internal:8443"),
             ("unix:/run/app.sock", "unix:/run/app.sock"),
             ("unix:///run/app.sock", "unix:/run/app.sock"),
         ] {

@@ -11,6 +11,7 @@ pub mod circle;
 mod fault;
 mod host;
 pub mod options;
+mod passed;
 mod path;
 mod table;
 mod target;
@@ -70,6 +71,7 @@ impl Route {
     /// A route, if its target is sound.
     pub fn new(host: Host, path: PathPrefix, target: Target) -> Result<Self, Fault> {
         target.check()?;
+        passed::check_path(&path, &target)?;
         // Only of all apps together; when one is typed, the others are not known yet.
         if let Target::Apps(apps) = &target
             && apps.iter().all(|app| app.backup)
@@ -142,7 +144,11 @@ impl TryFrom<Written> for Route {
             return Err(Fault { message: format!("options{field}: {}", fault.message), ..fault });
         }
         let route = Self::new(Host::parse(&host)?, PathPrefix::parse(&path)?, target)?;
-        Ok(route.with_plain_http(plain_http).with_options(options))
+        let route = route.with_plain_http(plain_http).with_options(options);
+        match route.check_passed().into_iter().next() {
+            Some(OptionFault { fault, .. }) => Err(fault),
+            None => Ok(route),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Routes {
     exact: OrdMap<Box<str>, Site>,
     wildcard: OrdMap<Box<str>, Site>,
     count: usize,
+    /// How many of them are passed on unopened.
+    passed: usize,
 }
 
 /// The routes of one host, those with longer paths first. Never empty.
@@ -47,6 +49,16 @@ impl Routes {
             let (label, base) = host.split_once('.')?;
             if label.is_empty() { None } else { self.wildcard.get(base) }
         })
+    }
+
+    /// Whether connections to any host are passed on unopened.
+    pub fn passes(&self) -> bool {
+        self.passed > 0
+    }
+
+    /// The route along which connections to this host are passed on unopened, if they are.
+    pub fn passed(&self, host: &str) -> Option<&Arc<Route>> {
+        self.site(host)?.iter().find(|route| route.is_passed())
     }
 
     /// The routes along which requests for this host go: its own, or those of the wildcard above it.
@@ -97,7 +109,9 @@ impl Routes {
     }
 
     fn put(&mut self, host: &Host, routes: Vec<Arc<Route>>) {
+        let passed = |routes: &[Arc<Route>]| routes.iter().filter(|route| route.is_passed()).count();
         self.count = self.count + routes.len() - self.of_host(host).len();
+        self.passed = self.passed + passed(&routes) - passed(self.of_host(host));
         let sites = if host.is_wildcard() { &mut self.wildcard } else { &mut self.exact };
         if routes.is_empty() {
             sites.remove(host.base());
@@ -220,6 +234,20 @@ mod tests {
         assert_eq!(before.get("a.example/").unwrap().target().to_string(), "http://127.0.0.1:1");
         assert_eq!(format!("{before:?}"), r#"["a.example/api", "a.example/", "*.example/"]"#);
         assert!(before.get("a.example").is_none());
+    }
+
+    #[test]
+    fn connections_to_some_hosts_are_passed_on() {
+        let mut routes = table(&["a.example/", "*.example/"]);
+        assert!(!routes.passes());
+        routes.insert(route("a.example/", "tls://127.0.0.1:1"));
+        routes.insert(route("a.example/", "tls://127.0.0.1:2"));
+        routes.insert(route("*.mail.example/", "tls://127.0.0.1:3"));
+        assert!(routes.passes() && routes.passed("b.example").is_none() && routes.passed("example").is_none());
+        assert_eq!(routes.passed("a.example").unwrap().target().to_string(), "tls://127.0.0.1:2");
+        assert_eq!(routes.passed("x.mail.example").unwrap().id(), "*.mail.example/");
+        assert!(routes.remove("a.example/") && routes.passes() && routes.remove("*.mail.example/"));
+        assert!(!routes.passes());
     }
 
     #[test]

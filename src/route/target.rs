@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::check_weight;
 use super::url::Url;
-use super::{App, Fault, Server, is_plain};
+use super::{App, Fault, Server, is_plain, passed};
 
 /// Apps of one route.
 const APPS_MAX: usize = 64;
@@ -106,7 +106,7 @@ fn check_apps(apps: &[App]) -> Result<(), Fault> {
         }
         check_weight(app.weight).map_err(|fault| Fault { message: format!("{app}: {}", fault.message), ..fault })?;
     }
-    Ok(())
+    passed::check_apps(apps)
 }
 
 impl Redirect {

@@ -176,6 +176,13 @@ pub enum Refused {
         /// The route.
         route: String,
     },
+    /// Connections to a host would be passed on unopened by one route, and opened for another.
+    NotAlone {
+        /// The host.
+        host: String,
+        /// The other route.
+        route: String,
+    },
     /// A route would lead back to this server.
     LeadsBack(crate::route::Fault),
     /// The zone was changed while the change was being prepared.
@@ -243,6 +250,12 @@ impl fmt::Display for Refused {
                 "{} has {kind} records by hand, and the addresses of the route {route} would stand there: \
                  delete them with `freehold record delete`, or choose another name for the route",
                 bare(name)
+            ),
+            Self::NotAlone { host, route } => write!(
+                f,
+                "connections to {host} cannot be passed on unopened (tls://) by one route and opened for another: \
+                 delete the other with `freehold route delete {}`, or choose another host",
+                shell(route)
             ),
             Self::LeadsBack(fault) => write!(f, "{}: {}", fault.message, fault.cure),
             Self::Overtaken => f.write_str("the zone was changed at the same moment: try again"),

@@ -33,7 +33,7 @@ pub const SAVE_TIME: Scale<SAVE_BUCKETS> = Scale([
 ]);
 
 /// Why changes are refused, in the order in which they are counted.
-pub const REASONS: [&str; 14] = [
+pub const REASONS: [&str; 15] = [
     "no_such_zone",
     "no_such_item",
     "unsound",
@@ -48,6 +48,7 @@ pub const REASONS: [&str; 14] = [
     "taken",
     "leads_back",
     "not_saved",
+    "not_alone",
 ];
 
 /// The place of a reason in [`REASONS`]. A store that is closed has no writer that could count it.
@@ -67,6 +68,7 @@ fn reason(refused: &Refused) -> Option<usize> {
         Refused::Taken { .. } => Some(11),
         Refused::LeadsBack(_) => Some(12),
         Refused::NotSaved(_) => Some(13),
+        Refused::NotAlone { .. } => Some(14),
         Refused::Closed => None,
     }
 }

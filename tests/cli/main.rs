@@ -7,9 +7,11 @@
     reason = "who cannot go on here should stop"
 )]
 
+mod addresses;
 mod check;
 mod kit;
 mod owner;
+mod passthrough;
 mod serve;
 mod session;
 mod tour;
@@ -24,4 +26,4 @@ macro_rules! sessions {
     };
 }
 
-sessions! { cert check completions edge edit help history init man narrow nobody password records remote route server settings several token warnings zones }
+sessions! { cert check completions edge edit help history init man narrow nobody passthrough password records remote route server settings several token warnings zones }

@@ -22,6 +22,7 @@ mod health;
 mod http3;
 mod limits;
 mod names;
+mod passage;
 mod rules;
 mod rules_auth;
 mod rules_certificates;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::page::{Page, family};
+use crate::edge::addresses::AddressReport;
 use crate::edge::stats::{AppFailure, RouteTotals, TIMES, Totals};
 
 /// Answers by the first digit of their status, as they are counted.
@@ -47,6 +48,7 @@ pub(super) fn write(page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
     apps(page, totals)?;
     for (name, meaning, count) in [
         ("freehold_edge_upgrades", "Connections turned over to WebSocket or another protocol.", totals.upgrades),
+        ("freehold_edge_passed", "Connections passed on to an app unopened.", totals.passed),
         ("freehold_edge_aborted", "Requests whose client left before the answer was complete.", totals.aborted),
         (
             "freehold_edge_timed_out",
@@ -156,6 +158,19 @@ pub(super) fn cache(page: &mut Page<'_>, totals: &Totals, (size, answers): (u64,
     page.gauge(family("freehold_edge_cache_size", "Memory of what is kept.").bytes(), size)
 }
 
+/// Writes which addresses of the edge are well, where it is looked at.
+pub(super) fn addresses(page: &mut Page<'_>, addresses: &[AddressReport]) -> fmt::Result {
+    let known = addresses.iter().filter_map(|report| Some((report.address.to_string(), report.up?)));
+    let known: Vec<(String, bool)> = known.collect();
+    page.gauges(
+        family(
+            "freehold_edge_address_up",
+            "Whether an address of the edge was found well, so that DNS tells clients of it.",
+        ),
+        known.iter().map(|(address, up)| ([("address", address.as_str())], *up)),
+    )
+}
+
 /// Writes what is counted of each of these routes: its id in the store, and as it is shown.
 pub(super) fn routes(
     page: &mut Page<'_>,
@@ -194,5 +209,9 @@ pub(super) fn routes(
     page.counters(
         family("freehold_route_upgrades", "Connections turned over to WebSocket or another protocol."),
         of.iter().map(|(route, totals)| ([("route", *route)], totals.upgrades)),
+    )?;
+    page.counters(
+        family("freehold_route_passed", "Connections passed on to an app unopened."),
+        of.iter().map(|(route, totals)| ([("route", *route)], totals.passed)),
     )
 }

@@ -68,8 +68,9 @@ fn web(page: &mut Page<'_>, admin: &Admin, snapshot: &Snapshot) -> fmt::Result {
         let ids: Vec<(&str, String)> = shown.iter().map(|(route, shown)| (route.id(), shown.clone())).collect();
         edge::routes(page, &ids, &edge.meter.routes())?;
         apps::write(page, &shown, &edge.board)?;
+        edge::addresses(page, &edge.addresses.report())?;
     }
-    let sources = routes::Sources { snapshot, lookout, board: None, now };
+    let sources = routes::Sources { snapshot, lookout, board: None, addresses: None, now };
     let state = |(route, shown): &'_ (&Arc<Route>, String)| {
         (shown.clone(), routes::RouteState::of(route.host().as_str(), &sources))
     };

@@ -221,6 +221,7 @@ impl Bench {
             cache: Default::default(),
             https: Vec::new(),
             board: Default::default(),
+            addresses: Default::default(),
         });
         Live { addresses, ourselves: Default::default(), dns, ready, acme, edge }
     }

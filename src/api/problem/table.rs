@@ -113,6 +113,8 @@ table! {
         "The name has records by hand where those of a route would stand; the hint says which to delete."
     LeadsBack CONFLICT "leads-back" "The target leads back here"
         "The target of the route is Freehold itself, or a redirect that ends where it began."
+    HostPassed CONFLICT "host-passed" "The host is passed on unopened"
+        "One route of a host passes connections on unopened and another would have them opened; the hint says which to delete."
     CannotUndo CONFLICT "cannot-undo" "This cannot be taken back"
         "Something newer would be lost, or it is of a kind that is not taken back; the hint says what to do instead."
     Stale PRECONDITION_FAILED "stale" "It is not what the request was made for"

@@ -39,7 +39,7 @@ pub struct NewRoute {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "GivenApp")]
 pub struct RouteApp {
-    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    /// Where it listens: `http://`, `https://`, `https+insecure://`, `h2c://` or `tls://` with server and port, or `unix:/path`.
     pub url: String,
     /// Whether it gets no more requests: those under way are finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -70,7 +70,7 @@ fn is_one(weight: &u16) -> bool {
 pub(in crate::api) enum GivenApp {
     /// An object, as it is always told.
     App(WholeApp),
-    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    /// Where it listens: `http://`, `https://`, `https+insecure://`, `h2c://` or `tls://` with server and port, or `unix:/path`.
     Address(String),
 }
 
@@ -79,7 +79,7 @@ pub(in crate::api) enum GivenApp {
 #[serde(deny_unknown_fields)]
 #[schema(as = RouteAppObject)]
 pub(in crate::api) struct WholeApp {
-    /// Where it listens: `http://`, `https://`, `https+insecure://` or `h2c://` with server and port, or `unix:/path`.
+    /// Where it listens: `http://`, `https://`, `https+insecure://`, `h2c://` or `tls://` with server and port, or `unix:/path`.
     #[schema(examples("http://127.0.0.1:3000"))]
     url: String,
     /// Whether it gets no more requests: those under way are finished.
@@ -199,7 +199,10 @@ impl NewRoute {
         };
         let route =
             Route::new(host, path, target).map_err(|fault| Problem::bad_values(vec![in_field(field, &fault)]))?;
-        Ok(route.with_plain_http(plain_http).with_options(options))
+        let route = route.with_plain_http(plain_http).with_options(options);
+        let faults: Vec<_> =
+            route.check_passed().iter().map(|OptionFault { field, fault }| in_field(field, fault)).collect();
+        if faults.is_empty() { Ok(route) } else { Err(Problem::bad_values(faults)) }
     }
 }
 

@@ -24,14 +24,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::auth::{Allowed, unix_seconds};
 use super::extract::{Body, DryRun, NoQuery, Queries};
-use super::problem::{BadValues, LeadsBack, NameTaken, NoSuchRoute, Stale};
+use super::problem::{BadValues, HostPassed, LeadsBack, NameTaken, NoSuchRoute, Stale};
 use super::tag::{self, Conditions, Known};
 use super::{Admin, Problem, change};
 use crate::access::Object;
 use crate::route::{Fault, Host, PathPrefix, Route};
 use crate::store::{Change, Decision, Done, Item, ItemKey, Refused, Shelf, Snapshot};
 use crate::wire::{Kind, Name};
-pub use apps::RouteAppState;
+pub use apps::{RouteAddressState, RouteAppState};
 pub use body::{NewRoute, RouteApp, RouteFolder, RouteRedirect};
 pub(super) use conflict::{guard, ourselves};
 pub use purge::RoutePurge;
@@ -151,7 +151,7 @@ pub(in crate::api) async fn get(allowed: Allowed, id: RouteId, _: NoQuery, known
     responses(
         (status = 200, description = "The route is this, or would be after a dry run.", body = RouteChange, headers(("ETag"))),
         (status = 201, description = "There was none, and now it is there.", body = RouteChange, headers(("ETag"))),
-        LeadsBack, NameTaken, Stale, BadValues))]
+        LeadsBack, HostPassed, NameTaken, Stale, BadValues))]
 pub(in crate::api) async fn put(
     allowed: Allowed,
     id: RouteId,
@@ -226,8 +226,9 @@ async fn make(admin: &Admin, allowed: &Allowed, change: Change, dry_run: bool, i
 /// What states are made of.
 fn sources<'a>(admin: &'a Admin, snapshot: &'a Snapshot) -> Sources<'a> {
     let live = admin.live.as_ref();
-    let board = live.and_then(|live| live.edge.as_ref()).map(|edge| &*edge.board);
-    Sources { snapshot, lookout: live.map(|live| &live.acme), board, now: unix_seconds() }
+    let edge = live.and_then(|live| live.edge.as_ref());
+    let (board, addresses) = (edge.map(|edge| &*edge.board), edge.map(|edge| &*edge.addresses));
+    Sources { snapshot, lookout: live.map(|live| &live.acme), board, addresses, now: unix_seconds() }
 }
 
 fn tag_of(route: &Route) -> String {

@@ -14,6 +14,7 @@ use crate::api::event::moment;
 use crate::api::types::plain;
 use crate::cert::{Certificate, Origin, Story, Subject};
 use crate::edge::Board;
+use crate::edge::addresses::AddressBoard;
 use crate::limits::ALIAS_CHAIN_MAX;
 use crate::store::Snapshot;
 use crate::wire::{Kind, Name};
@@ -70,8 +71,9 @@ pub struct RouteDelegation {
 /// The certificate of a route's host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RouteCertificate {
-    /// `public`; `local`, of the built-in CA, which browsers do not know; `ended`; `none`, not yet.
-    #[schema(pattern = "^(public|local|ended|none)$", examples("public"))]
+    /// `public`; `local`, of the built-in CA, which browsers do not know; `ended`; `none`, not yet; `app`: the app shows its own, and
+    /// this server has none, because it passes connections on unopened.
+    #[schema(pattern = "^(public|local|ended|none|app)$", examples("public"))]
     pub state: String,
     /// Who vouches for it.
     #[schema(examples("Let's Encrypt E7"))]
@@ -99,6 +101,8 @@ pub(in crate::api) struct Sources<'a> {
     pub(in crate::api) lookout: Option<&'a Lookout>,
     /// What is known of apps, where an edge runs.
     pub(in crate::api) board: Option<&'a Board>,
+    /// What is known of the edge's addresses, likewise.
+    pub(in crate::api) addresses: Option<&'a AddressBoard>,
     pub(in crate::api) now: u64,
 }
 
@@ -108,7 +112,12 @@ impl RouteState {
         let Sources { snapshot, lookout, now, .. } = *sources;
         let name = host.parse::<Name>().ok();
         let held = snapshot.certificates.for_server_name(host, now).map(|held| &**held);
-        let (certificate, next_attempt) = RouteCertificate::of(host, held, sources);
+        let is_passed = snapshot.routes.of_name(host).iter().any(|route| route.is_passed());
+        let held = held.filter(|_| !is_passed);
+        let (certificate, next_attempt) = match is_passed {
+            true => (RouteCertificate::of_the_app(), None),
+            false => RouteCertificate::of(host, held, sources),
+        };
         let valid_until = held.map(Certificate::not_after);
         let home = name.as_ref().and_then(|name| snapshot.home(name.borrow()));
         Self {
@@ -200,6 +209,19 @@ impl RouteDelegation {
 }
 
 impl RouteCertificate {
+    /// One that is none of ours.
+    fn of_the_app() -> Self {
+        Self {
+            state: "app".to_owned(),
+            issuer: None,
+            serial: None,
+            valid_until: None,
+            next_attempt: None,
+            failures: 0,
+            last_error: None,
+        }
+    }
+
     /// What is known of it, and when something happens next, in seconds since 1970.
     fn of(host: &str, held: Option<&Certificate>, sources: &Sources<'_>) -> (Self, Option<u64>) {
         let Sources { snapshot, lookout, now, .. } = *sources;
@@ -280,7 +302,7 @@ mod tests {
             story.push(attempt);
             (story.failures, story.retry_at) = (2, 2_000);
             snapshot.stories.insert(Arc::new(story));
-            let sources = Sources { snapshot: &snapshot, lookout: None, board: None, now: 1_000 };
+            let sources = Sources { snapshot: &snapshot, lookout: None, board: None, addresses: None, now: 1_000 };
             let told = RouteState::of(host, &sources).certificate;
             assert_eq!((told.failures, told.state.as_str()), (2, "none"), "{names:?} {host}");
             assert_eq!(told.next_attempt.as_deref(), Some("1970-01-01T00:33:20Z"));

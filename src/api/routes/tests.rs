@@ -107,6 +107,32 @@ async fn options_are_told_with_all_their_faults_and_hashes_only_to_who_may_chang
 }
 
 #[tokio::test]
+async fn a_host_that_is_passed_on_has_one_route_and_no_certificate_of_ours() {
+    let (bench, admin) = bench().await;
+    let passed = r#"{"apps": [{"url": "tls://10.0.0.5:8443"}], "options": {"proxy_protocol": "v2"}}"#;
+    let made = put(&bench, &admin, PLACE, passed).await;
+    assert_eq!((made.status, &made.body["zones"][0]["added"]), (201, &json!(2)), "{}", made.body);
+    let shown = ask(&bench, &admin, Method::GET, PLACE).await.body;
+    assert_eq!((&shown["certificate"]["state"], &shown["answer"]["state"]), (&json!("app"), &json!("addresses")));
+    let beside = put(&bench, &admin, &format!("{PLACE}%2Fapi"), APP).await;
+    assert_eq!(kind(&beside), (409, "host-passed"), "{}", beside.body);
+    assert_eq!(
+        beside.body["hint"],
+        "delete the other with `freehold route delete app.home.example/`, or choose another host"
+    );
+    let below = put(&bench, &admin, "/v1/routes/mail.home.example%2Fapi", passed).await;
+    assert_eq!(below.status, 422, "{}", below.body);
+    let wrong =
+        r#"{"apps": ["tls://10.0.0.5"], "plain_http": true, "options": {"compress": true, "times": {"body": 1}}}"#;
+    let told = put(&bench, &admin, "/v1/routes/mail.home.example", wrong).await;
+    let fields: Vec<_> = told.body["faults"].as_array().unwrap().iter().collect();
+    assert_eq!((told.status, fields.len()), (422, 3), "{}", told.body);
+    for field in ["/plain_http", "/options/compress", "/options/times/body"] {
+        assert!(told.body.to_string().contains(field), "{}", told.body);
+    }
+}
+
+#[tokio::test]
 async fn what_stands_by_hand_is_in_the_way_and_what_is_a_routes_is_not_for_hands() {
     let (bench, admin) = bench().await;
     for host in ["www", "alias"] {

@@ -23,7 +23,7 @@ use crate::api::problem::Busy;
 use crate::api::{Admin, Problem};
 use crate::cert::{Facts, date};
 use crate::edge::visit::{self, Shown};
-use crate::route::{Fault, Route, Target};
+use crate::route::{App, Fault, Route, Target};
 use crate::store::Snapshot;
 use crate::wire::Name;
 
@@ -159,7 +159,7 @@ pub(in crate::api) async fn test(allowed: Allowed, id: RouteId, _: NoQuery) -> R
         return Err(Problem { retry_after_seconds: Some(5), ..Problem::new(Busy, detail, "try again in a moment") });
     };
     let (host, path) = (id.host.as_str(), id.path.as_str());
-    let sources = Sources { snapshot: &snapshot, lookout: None, board: None, now: unix_seconds() };
+    let sources = Sources { snapshot: &snapshot, lookout: None, board: None, addresses: None, now: unix_seconds() };
     let RouteState { zone, answer, .. } = RouteState::of(host, &sources);
     let route = snapshot.routes.find(host, path).map(|found| &**found.route);
     let trial = Trial { admin: &admin, snapshot: &snapshot, host, path, route, answer, is_ours: zone.is_some() };
@@ -269,6 +269,10 @@ impl Trial<'_> {
             }
             Some(Target::Apps(apps)) => {
                 for app in apps.iter().filter(|app| !app.drained).take(APPS_MAX) {
+                    if app.is_passed() {
+                        view.note("app", self.passed_app(app).await);
+                        continue;
+                    }
                     let finding = match visit::ask_app(app, self.host, self.path).await {
                         Ok(status @ 500..) => {
                             let message = format!("{app} answers {status}");
@@ -280,6 +284,18 @@ impl Trial<'_> {
                     view.note("app", finding);
                 }
             }
+        }
+    }
+
+    /// An app that shakes hands itself.
+    async fn passed_app(&self, app: &App) -> Finding {
+        if self.route.is_some_and(|route| route.options().proxy_protocol.is_some()) {
+            let message = format!("{app} wants the PROXY protocol in front, so it is tried through the edge only");
+            return Finding::Skipped(message);
+        }
+        match visit::shake_hands_with_app(app, self.host, self.snapshot.authority.as_deref()).await {
+            Ok(shown) => Finding::Well(format!("{app} answers with a certificate of {}", shown.facts().issuer)),
+            Err(fault) => fault.into(),
         }
     }
 
@@ -295,6 +311,11 @@ impl Trial<'_> {
             Err(fault) => return view.note("certificate", self.no_handshake(fault)),
         };
         view.note("certificate", self.certificate(&shown));
+        if self.route.is_some_and(Route::is_passed) {
+            let message =
+                "what is spoken behind it is between the visitor and the app: the connection is passed on unopened";
+            return view.note("page", Finding::Skipped(message.to_owned()));
+        }
         let finding = match visit::ask(shown, self.host, self.path).await {
             Ok(status @ 500..) => Finding::Wrong(
                 format!("https://{}{} answers {status}", self.host, self.path),
@@ -317,6 +338,9 @@ impl Trial<'_> {
 
     fn no_handshake(&self, fault: Fault) -> Finding {
         let cure = match self.snapshot.certificates.for_server_name(self.host, unix_seconds()) {
+            _ if self.route.is_some_and(Route::is_passed) => {
+                "the app shakes hands itself: look at its own log, and at the step of the app"
+            }
             Some(_) => "look into the log",
             None => "there is no certificate for the name yet: it comes within a second of the route",
         };
@@ -329,6 +353,16 @@ impl Trial<'_> {
         let held = self.snapshot.certificates.for_server_name(self.host, unix_seconds());
         let is_ours = held.is_some_and(|held| held.serial() == serial);
         let why = format!("`freehold cert why {}` tells how it came to this", self.host);
+        if self.route.is_some_and(Route::is_passed) {
+            return match shown.doubt() {
+                Some(doubt) => Finding::Unknown(
+                    format!("{told}, shown by the app itself; {doubt}"),
+                    "if visitors are to take it, give the app another one: this server has none for the host"
+                        .to_owned(),
+                ),
+                None => Finding::Well(format!("{told}, shown by the app itself")),
+            };
+        }
         match shown.doubt() {
             Some(doubt) if is_ours => Finding::Wrong(format!("{told}; {doubt}"), why),
             Some(doubt) => Finding::Wrong(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::apps::{self, RouteAppState};
+use super::apps::{self, RouteAddressState, RouteAppState};
 use super::body::NewRoute;
 use super::state::{RouteAnswer, RouteCertificate, RouteDelegation, RouteState, Sources};
 use super::{BROUGHT, change};
@@ -55,6 +55,9 @@ pub struct RouteSummary {
     /// How each of its apps is, in the order of the route; left out while no edge runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<RouteAppState>,
+    /// How each address of the edge is; left out where nobody looks, and for a host that others answer for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<RouteAddressState>,
 }
 
 /// What a change of a route did, or would do.
@@ -84,6 +87,7 @@ pub struct RouteChange {
 impl RouteSummary {
     pub(super) fn of(route: &Arc<Route>, sources: &Sources<'_>) -> Self {
         let RouteState { zone, answer, delegation, certificate, .. } = RouteState::of(route.host().as_str(), sources);
+        let addresses = apps::addresses(zone.is_some(), sources);
         let (id, host, path) = (id(route), route.host().as_str().to_owned(), path(route));
         Self {
             id,
@@ -95,6 +99,7 @@ impl RouteSummary {
             delegation,
             certificate,
             apps: apps::states(route, sources),
+            addresses,
         }
     }
 }

@@ -129,7 +129,7 @@ pub struct NewRoute {
     /// The host, or host and path
     #[arg(value_name = "HOST[/PATH]")]
     pub route: String,
-    /// Where to: an app (http://, https://, h2c://, unix:), redirect:URL, or a folder; several apps take turns
+    /// Where to: an app (http://, https://, h2c://, tls://, unix:), redirect:URL, or a folder; several apps take turns
     #[arg(value_name = "TARGET", required = true, value_parser = target)]
     pub targets: Vec<Target>,
     /// Serve plain HTTP as well, instead of sending it on to HTTPS
@@ -149,7 +149,7 @@ pub struct ChangedRoute {
     /// The host, or host and path
     #[arg(value_name = "HOST[/PATH]")]
     pub route: String,
-    /// Where to: an app (http://, https://, h2c://, unix:), redirect:URL, or a folder; several apps take turns
+    /// Where to: an app (http://, https://, h2c://, tls://, unix:), redirect:URL, or a folder; several apps take turns
     #[arg(value_name = "TARGET", value_parser = target)]
     pub targets: Vec<Target>,
     /// Serve plain HTTP as well, instead of sending it on to HTTPS

@@ -124,7 +124,7 @@ fn row(route: &RouteSummary) -> Vec<String> {
     let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
     let issuer = certificate.issuer.as_ref().map(|issuer| format!(", {issuer}")).unwrap_or_default();
     let delegation = route.delegation.as_ref().map_or("elsewhere", |found| found.state.as_str()).to_owned();
-    let certificate = format!("{}{until}{issuer}", certificate.state);
+    let certificate = format!("{}{until}{issuer}", state::certificate_word(&certificate.state));
     vec![host(route), target(&route.target), route.answer.state.clone(), delegation, certificate]
 }
 

@@ -30,7 +30,12 @@ pub(super) async fn show(place: &Place, path: &str, options: &Options) -> Result
 pub(super) fn is_unwell(route: &RouteSummary) -> bool {
     let misled = route.delegation.as_ref().is_some_and(|found| found.state == "wrong");
     let down = route.apps.iter().any(|app| matches!(app.state.as_str(), "down" | "ejected" | "lost"));
-    misled || down || route.certificate.last_error.is_some() || matches!(route.certificate.state.as_str(), "ended")
+    let out = route.addresses.iter().any(|address| address.state == "down");
+    misled
+        || down
+        || out
+        || route.certificate.last_error.is_some()
+        || matches!(route.certificate.state.as_str(), "ended")
 }
 
 fn page(route: &RouteSummary) -> String {
@@ -54,13 +59,18 @@ fn page(route: &RouteSummary) -> String {
         (_, false) => route.answer.records.join(", "),
     };
     say("name", answer);
+    for address in route.addresses.iter().filter(|address| address.state != "unknown") {
+        let since = address.since.as_deref().map(|at| format!(" since {} UTC", time(at))).unwrap_or_default();
+        let reason = address.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        say("address", format!("{} {}{since}{reason}", address.address, address.state));
+    }
     if let Some(found) = &route.delegation {
         let looked = found.looked_at.as_deref().map(|at| format!(" (looked at {} UTC)", time(at))).unwrap_or_default();
         say("delegation", format!("{}: {}{looked}", found.state, found.message));
         say("cure", found.cure.clone().unwrap_or_default());
     }
     let issuer = certificate.issuer.as_ref().map(|issuer| format!(", {issuer}")).unwrap_or_default();
-    say("certificate", format!("{}{issuer}", certificate.state));
+    say("certificate", format!("{}{issuer}", certificate_word(&certificate.state)));
     say("serial", certificate.serial.clone().unwrap_or_default());
     say("until", certificate.valid_until.as_deref().map(|at| format!("{} UTC", time(at))).unwrap_or_default());
     let failures = match certificate.failures {
@@ -76,6 +86,11 @@ fn page(route: &RouteSummary) -> String {
         say("cure", error.cure.clone());
     }
     page
+}
+
+/// The state of a certificate, as people read it.
+pub(super) fn certificate_word(state: &str) -> &str {
+    if state == "app" { "the app's own" } else { state }
 }
 
 fn time(moment: &str) -> String {
@@ -128,7 +143,8 @@ fn rows(steps: &[RouteTestStep]) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
     use crate::api::{
-        CertificateError, NewRoute, RouteAnswer, RouteApp, RouteAppState, RouteCertificate, RouteDelegation,
+        CertificateError, NewRoute, RouteAddressState, RouteAnswer, RouteApp, RouteAppState, RouteCertificate,
+        RouteDelegation,
     };
 
     fn summary() -> RouteSummary {
@@ -164,6 +180,12 @@ mod tests {
                 reason: Some("/health answers 503".into()),
                 ejections: 0,
             }],
+            addresses: vec![RouteAddressState {
+                address: "192.0.2.81".into(),
+                state: "down".into(),
+                since: Some("2026-11-21T15:00:00Z".into()),
+                reason: Some("nobody listens".into()),
+            }],
         }
     }
 
@@ -175,6 +197,7 @@ app.example.org/
   app          http://127.0.0.1:3000 down since 2026-11-21 15:00:00 UTC: /health answers 503
   zone         example.org
   name         A 192.0.2.80
+  address      192.0.2.81 down since 2026-11-21 15:00:00 UTC: nobody listens
   delegation   wrong: org delegates example.org to ns.other.test (looked at 2026-11-21 15:00:00 UTC)
   cure         at the registrar, enter ns1.example.org
   certificate  local, Freehold local CA

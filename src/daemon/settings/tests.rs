@@ -140,6 +140,7 @@ fn the_manual_names_every_setting() {
         "edge.apps",
         "edge.access_log",
         "edge.cache",
+        "edge.address_health",
         "acme",
         "acme.limits",
         "log",

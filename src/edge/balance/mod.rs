@@ -218,6 +218,12 @@ impl Turn {
         self.group.notes(self.at, matches!(status, 500 | 502..=504 | 506..));
     }
 
+    /// The app that was asked last has taken a connection, of which no more will be known.
+    pub(super) fn reached(&self) {
+        self.group.standing.apps()[self.at].is_reached(self.group.now.get());
+        self.group.notes(self.at, false);
+    }
+
     /// The app that was asked last has not answered soundly.
     pub(super) fn failed(&self, failure: &Failure) {
         if failure.is_of_absence() {

@@ -3,13 +3,14 @@
 //! The hello of the client is read first, and only then is it decided what to do: a name without a certificate is answered with
 //! `unrecognized_name` and nothing else, a challenge of a CA (RFC 8737) with its own certificate and protocol. Certificates
 //! are taken from the snapshot of the moment, so a renewed one is shown from the next handshake on; connections that
-//! are there stay.
+//! are there stay. A name that a route passes on unopened (`hello.rs`) gets no further than its hello.
 //!
 //! TLS 1.2 only has suites with authenticated encryption, since rustls knows no others. AES-128 stands before AES-256,
 //! whatever the client would rather have: its SHA-256 runs in hardware, and a handshake costs a seventh less. 0-RTT is off:
 //! what can be replayed is no request.
 
 mod client;
+mod hello;
 mod shown;
 mod tickets;
 pub(super) mod visitor;
@@ -27,11 +28,12 @@ use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use crate::store::Snapshot;
 
 pub(super) use client::{AppStream, AppTls, speaks_http2};
+pub(super) use hello::Passed;
 pub(super) use shown::Shown;
 use shown::{Asking, AskingHosts};
 pub use tickets::TicketKeys;
@@ -45,8 +47,10 @@ const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 /// HTTP/3 (RFC 9114, section 3.1).
 const HTTP3: &[u8] = b"h3";
-/// The fatal alert `unrecognized_name` (RFC 6066, section 3) as it is sent before any key is agreed on.
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// The fatal alerts `unrecognized_name` (RFC 6066, section 3), `access_denied` and `internal_error` (RFC 8446, section 6.2).
+const UNRECOGNIZED_NAME: u8 = 112;
+pub(super) const ACCESS_DENIED: u8 = 49;
+pub(super) const INTERNAL_ERROR: u8 = 80;
 /// Octets of a client's last words that are read so that the alert is not lost in a reset.
 const LAST_WORDS_MAX: u64 = 16_384;
 
@@ -87,6 +91,8 @@ pub(super) enum Outcome {
     Agreed(Box<TlsStream>, Secure),
     /// With the proof that a CA wanted to see.
     Proven,
+    /// It is for an app to shake hands: the connection is passed on as it is.
+    Passed(Passed),
     /// There is no certificate for the name, or no name was said.
     NameUnknown,
     /// It failed.
@@ -178,8 +184,9 @@ impl Tls {
 
     /// Shakes hands. How long that may take is up to the caller.
     pub(super) async fn accept(&self, stream: TcpStream) -> Outcome {
-        let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
-            Ok(start) => start,
+        let start = match self.hear(stream).await {
+            Ok(Heard::Ours(start)) => start,
+            Ok(Heard::Passed(passed)) => return Outcome::Passed(passed),
             Err(fault) => return Outcome::Failed(fault.into()),
         };
         let hello = start.client_hello();
@@ -195,7 +202,7 @@ impl Tls {
         }
         let known = self.certificates.name(&hello).filter(|name| self.certificates.find(name).is_some());
         let Some(server_name) = known.map(|name| name.to_ascii_lowercase().into_boxed_str()) else {
-            turn_away(start.io).await;
+            turn_away(start.io, UNRECOGNIZED_NAME).await;
             return Outcome::NameUnknown;
         };
         let asking = match self.certificates.asking(&server_name, &self.asking, &self.config) {
@@ -220,6 +227,29 @@ impl Tls {
         };
         Outcome::Agreed(Box::new(stream), secure)
     }
+
+    /// Reads the hello, and whether it is ours to answer. A challenge of a CA for a name that is passed on is the app's as well.
+    async fn hear(&self, stream: TcpStream) -> io::Result<Heard> {
+        if !self.certificates.snapshots.load().routes.passes() {
+            return LazyConfigAcceptor::new(Acceptor::default(), stream).await.map(Heard::Ours);
+        }
+        let (start, said) = hello::hear(stream).await?;
+        let hello = start.client_hello();
+        let Some(name) = self.certificates.name(&hello) else { return Ok(Heard::Ours(start)) };
+        let server_name = name.to_ascii_lowercase().into_boxed_str();
+        let route = self.certificates.snapshots.load().routes.passed(&server_name).cloned();
+        Ok(match route {
+            Some(route) => Heard::Passed(Passed { stream: start.io, said, server_name, route }),
+            None => Heard::Ours(start),
+        })
+    }
+}
+
+/// Whose a connection is.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+enum Heard {
+    Ours(StartHandshake<TcpStream>),
+    Passed(Passed),
 }
 
 /// The name that a client over QUIC asked for.
@@ -229,8 +259,9 @@ pub(super) fn quic_name(connection: &quinn::Connection) -> Option<String> {
 
 /// Says why, and reads what the client may have sent meanwhile: a close with unread octets would be a reset, which
 /// takes the alert with it.
-async fn turn_away(mut stream: TcpStream) {
-    if stream.write_all(&UNRECOGNIZED_NAME).await.is_ok() && stream.shutdown().await.is_ok() {
+pub(super) async fn turn_away(mut stream: TcpStream, alert: u8) {
+    // A record of its own, as it is sent before any key is agreed on.
+    if stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.is_ok() && stream.shutdown().await.is_ok() {
         let _ = tokio::io::copy(&mut (&mut stream).take(LAST_WORDS_MAX), &mut tokio::io::sink()).await;
     }
 }

@@ -45,7 +45,8 @@ impl Pool {
         begin(self.reach(true).await?).await
     }
 
-    pub(super) async fn reach(self: &Rc<Self>, http1_only: bool) -> Result<Stream, Failure> {
+    /// Opens a connection, with its greeting said and TLS agreed on where the app wants it.
+    pub(in crate::edge) async fn reach(self: &Rc<Self>, http1_only: bool) -> Result<Stream, Failure> {
         let reached = timeout(self.settings.connect, self.reach_patiently(http1_only)).await;
         let reached = reached.unwrap_or(Err(Failure::AppConnectSlow));
         match &reached {
@@ -71,7 +72,7 @@ impl Pool {
         let mut stream = stream.map_err(|fault| unreached(&fault))?;
         stream.write_all(&self.greeting).await.map_err(|fault| unreached(&fault))?;
         let check = match self.app.protocol {
-            Protocol::Http | Protocol::H2c => return Ok(Stream::Tcp(stream)),
+            Protocol::Http | Protocol::H2c | Protocol::Tls => return Ok(Stream::Tcp(stream)),
             Protocol::Https => true,
             Protocol::HttpsUnchecked => false,
         };

@@ -188,7 +188,7 @@ impl Pool {
     pub(super) async fn link(self: &Rc<Self>, fresh: bool, once: bool) -> Result<Link, Failure> {
         self.used.set(self.now.get());
         let may_share = match self.app.protocol {
-            Protocol::Http => false,
+            Protocol::Http | Protocol::Tls => false,
             Protocol::H2c => true,
             Protocol::Https | Protocol::HttpsUnchecked => self.shares.get(),
         };

@@ -5,6 +5,7 @@
 //! option that is as it would be anyway is left out.
 
 mod access;
+mod addresses;
 mod balance;
 mod basic_auth;
 mod cache;
@@ -27,6 +28,7 @@ use utoipa::ToSchema;
 
 use super::Fault;
 pub use access::{Access, Network};
+pub use addresses::PublicAddress;
 pub use balance::{Balance, By};
 pub use basic_auth::{BasicAuth, PasswordHash, Realm, UserName};
 pub use cache::Cache;
@@ -112,6 +114,10 @@ pub struct Options {
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// Which of the edge's addresses serve the host; empty: all. Of several routes of a host that of the shortest path counts.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schema(required = false, value_type = Vec<String>, max_items = 64, examples("192.0.2.80"))]
+    pub addresses: Vec<Given<PublicAddress>>,
     /// How patiently apps and clients are waited for.
     #[serde(skip_serializing_if = "is_default")]
     #[schema(required = false)]
@@ -133,7 +139,7 @@ pub struct OptionFault {
 }
 
 impl OptionFault {
-    fn new(field: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn new(field: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { field: field.to_owned(), fault: Fault::new(message, cure) }
     }
 }
@@ -154,6 +160,7 @@ impl Options {
         self.forward_auth.iter().for_each(|auth| auth.check(&mut faults));
         self.client_certificate.iter().for_each(|wanted| wanted.check(&mut faults));
         self.times.check(&mut faults);
+        addresses::check(&self.addresses, &mut faults);
         self.compress.iter().for_each(|compress| compress.check(&mut faults));
         self.cache.iter().for_each(|cache| cache.check(&mut faults));
         faults

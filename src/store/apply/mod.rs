@@ -95,6 +95,7 @@ pub(super) fn apply(state: &Snapshot, change: &Change) -> Result<Applied, Refuse
         settled: Vec::new(),
     };
     applied.make(change)?;
+    applied.must_be_alone()?;
     applied.derive(state)?;
     Ok(applied)
 }
@@ -260,6 +261,23 @@ impl Applied {
         match after {
             Some(item) => self.state.put_item(item),
             None => self.state.take_item(&key),
+        }
+        Ok(())
+    }
+}
+
+impl Applied {
+    /// Refuses a route that is passed on unopened beside another one of its host: nobody could tell whose a connection is.
+    fn must_be_alone(&self) -> Result<(), Refused> {
+        let changed = self.items.iter().filter(|part| part.changed());
+        for kept in changed.filter_map(|part| part.after.as_ref()) {
+            let Item::Route(route) = &kept.item else { continue };
+            let others = self.state.routes.of_host(route.host());
+            if others.len() > 1 && others.iter().any(|other| other.is_passed()) {
+                let host = route.host().to_string();
+                let route = others.iter().find(|other| other.id() != route.id()).map_or(route.id(), |other| other.id());
+                return Err(Refused::NotAlone { host, route: route.to_owned() });
+            }
         }
         Ok(())
     }

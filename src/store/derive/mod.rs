@@ -16,12 +16,15 @@
 
 mod yielding;
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::addresses::EdgeAddresses;
 use super::apply::{Applied, Touched, ZonePart, sort};
 use super::entry::SetChange;
 use super::fault::Refused;
-use super::snapshot::{ItemKey, Shelf, Snapshot, Zones};
+use super::snapshot::{Item, ItemKey, Shelf, Snapshot, Zones};
 use crate::route::{Route, Routes};
 use crate::wire::{Kind, Name, NameRef};
 use crate::zone::{Edit, Fault, Node, SetData, SetEdit, Zone};
@@ -29,6 +32,8 @@ use yielding::YIELDING;
 
 /// Seconds that resolvers may keep a derived address: short, so that a new address of the edge is soon everybody's.
 const TTL: u32 = 300;
+/// The same where it is looked at which of several addresses are well: one that is not is soon nobody's.
+const WATCHED_TTL: u32 = 60;
 /// The types of the sets that a route owns.
 const OWNED: [Kind; 2] = [Kind::A, Kind::AAAA];
 
@@ -61,15 +66,32 @@ impl Snapshot {
         home(&self.zones, name).is_some().then_some(owner)
     }
 
-    /// What a route's host shall have.
-    fn derived(&self, kind: Kind) -> Option<SetData> {
-        let addresses = self.addresses.as_ref()?;
-        let rdatas: Vec<Box<[u8]>> = match kind {
-            Kind::A => addresses.ipv4().iter().map(|address| address.octets().into()).collect(),
-            _ => addresses.ipv6().iter().map(|address| address.octets().into()).collect(),
-        };
-        (!rdatas.is_empty()).then(|| SetData::new(kind, TTL, rdatas))
+    /// The addresses that serve a route's host.
+    fn addresses_of(&self, route: &Route) -> Option<Cow<'_, EdgeAddresses>> {
+        let all = self.addresses.as_ref()?;
+        let own: Vec<IpAddr> = own_addresses(route).collect();
+        Some(if own.is_empty() { Cow::Borrowed(all) } else { Cow::Owned(all.only(&own)) })
     }
+
+    /// What a route's host shall have.
+    fn derived(&self, route: &Route, kind: Kind) -> Option<SetData> {
+        let addresses = self.addresses_of(route)?;
+        let rdatas: Vec<Box<[u8]>> = match kind {
+            Kind::A => addresses.answered_ipv4().iter().map(|address| address.octets().into()).collect(),
+            _ => addresses.answered_ipv6().iter().map(|address| address.octets().into()).collect(),
+        };
+        (!rdatas.is_empty()).then(|| SetData::new(kind, ttl(&addresses), rdatas))
+    }
+}
+
+/// The addresses that a route names.
+fn own_addresses(route: &Route) -> impl Iterator<Item = IpAddr> {
+    route.options().addresses.iter().filter_map(|address| Some(address.meaning()?.0))
+}
+
+/// How long what follows from these addresses may be kept.
+fn ttl(addresses: &EdgeAddresses) -> u32 {
+    if addresses.may_change() { WATCHED_TTL } else { TTL }
 }
 
 /// A name as routes write hosts.
@@ -187,7 +209,7 @@ impl Applied {
                 return Err(Refused::Taken { name, kind: Kind::CNAME, route: route.id().to_owned() });
             }
             for kind in OWNED {
-                let (found, after) = (set(zone, name.borrow(), kind), self.state.derived(kind));
+                let (found, after) = (set(zone, name.borrow(), kind), self.state.derived(route, kind));
                 if found.is_some() && found != after {
                     self.warnings.push(kept(&name, kind, route));
                 }
@@ -222,6 +244,7 @@ impl Applied {
         if before.routes.is_empty() && self.state.routes.is_empty() {
             return Ok(());
         }
+        self.warn_of_strange_addresses();
         let mut edits: Vec<(Name, Edit)> = Vec::new();
         for name in self.stirred(before) {
             let old = before.owner_of_addresses(name.borrow()).and_then(|_| home(&before.zones, name.borrow()));
@@ -236,11 +259,24 @@ impl Applied {
                 if !was_ours {
                     must_be_free(zone, &name, route)?;
                 }
-                let put = |kind| SetEdit { name: name.clone(), kind, after: self.state.derived(kind) };
+                let put = |kind| SetEdit { name: name.clone(), kind, after: self.state.derived(route, kind) };
                 note(&mut edits, zone, OWNED.map(put).into_iter().chain(self.state.yielding(zone, &name)));
             }
         }
         edits.iter().try_for_each(|(apex, edit)| self.edit_unasked(apex, edit))
+    }
+
+    /// A route may name an address that is none of the edge's, or not yet: it has no effect.
+    fn warn_of_strange_addresses(&mut self) {
+        let Some(addresses) = &self.state.addresses else { return };
+        for kept in self.items.iter().filter(|part| part.changed()).filter_map(|part| part.after.as_ref()) {
+            let Item::Route(route) = &kept.item else { continue };
+            for address in own_addresses(route).filter(|own| !addresses.all().any(|address| address == *own)) {
+                let message = format!("{address}, which {} names, is none of `edge.addresses`", route.id());
+                let cure = "add it there, or take it out of the route's addresses";
+                self.warnings.push(Fault::warning(None, message, cure));
+            }
+        }
     }
 
     /// What a route had in a zone goes, unless this very change has put something else there.

@@ -2,12 +2,12 @@
 //! HTTPS and HTTP/2 at once and need no second question for the address; and CAA (RFC 8659, with RFC 8657), so that nobody but our
 //! own account with our own CA gets a certificate for the host.
 //!
-//! Which of them are ours is told by their form, as nothing is marked: a TTL of 300, and exactly the parameters that are written
+//! Which of them are ours is told by their form, as nothing is marked: a TTL of 300, or 60 of HTTPS, and exactly the parameters written
 //! here. So an old one that comes back in a zone file is taken for what it is and brought up to date. CAA stands at the host
 //! and not at the apex of the zone, for other names of the zone may well be certified by others (a page hosted elsewhere), and
 //! would not be any more; and it yields to one that the owner has put above, which says what shall be for all below it.
 
-use super::{TTL, closest, host, set};
+use super::{TTL, WATCHED_TTL, closest, host, set, ttl};
 use crate::route::Route;
 use crate::store::addresses::EdgeAddresses;
 use crate::store::snapshot::Snapshot;
@@ -36,8 +36,12 @@ const METHODS: &str = "; validationmethods=dns-01,http-01,tls-alpn-01";
 impl Snapshot {
     /// What the host of a route gets, if the owner has nothing of this type there.
     pub(super) fn offered(&self, zone: &Zone, name: NameRef<'_>, kind: Kind) -> Option<SetData> {
+        let route = self.routes.of_name(&host(name)).last()?;
+        if route.is_passed() {
+            return None; // what is spoken there, and who certifies it, is the app's to say
+        }
         match kind {
-            Kind::HTTPS => self.addresses.as_ref().and_then(|addresses| https(addresses, self.takes_http3(name))),
+            Kind::HTTPS => self.addresses_of(route).and_then(|addresses| https(&addresses, self.takes_http3(name))),
             _ if self.has_caa_above(zone, name) => None,
             _ => self.caa(),
         }
@@ -86,13 +90,13 @@ fn https(addresses: &EdgeAddresses, takes_http3: bool) -> Option<SetData> {
             rdata.extend(value);
         }
     };
-    let ipv4: Vec<u8> = addresses.ipv4().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
-    let ipv6: Vec<u8> = addresses.ipv6().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
+    let ipv4: Vec<u8> = addresses.answered_ipv4().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
+    let ipv6: Vec<u8> = addresses.answered_ipv6().iter().take(HINTS_MAX).flat_map(|address| address.octets()).collect();
     put(ALPN, PROTOCOLS[usize::from(addresses.http3() && takes_http3)]);
     put(PORT, port.as_ref().map_or(&[], |port| &port[..]));
     put(IPV4HINT, &ipv4);
     put(IPV6HINT, &ipv6);
-    Some(SetData::new(Kind::HTTPS, TTL, vec![rdata.into()]))
+    Some(SetData::new(Kind::HTTPS, ttl(addresses), vec![rdata.into()]))
 }
 
 /// Whether a set has the form of those that are derived.
@@ -101,7 +105,9 @@ pub(super) fn is_ours(set: &SetData) -> bool {
         Kind::HTTPS => is_our_https(rdata),
         _ => is_our_caa(rdata),
     };
-    set.ttl == TTL && (set.kind == Kind::CAA || set.rdatas.len() == 1) && set.rdatas.iter().all(|rdata| sound(rdata))
+    let is_https = set.kind == Kind::HTTPS;
+    let usual = set.ttl == TTL || is_https && set.ttl == WATCHED_TTL;
+    usual && (!is_https || set.rdatas.len() == 1) && set.rdatas.iter().all(|rdata| sound(rdata))
 }
 
 fn is_our_https(rdata: &[u8]) -> bool {

@@ -1,3 +1,5 @@
+mod addresses;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -76,6 +78,19 @@ fn addresses(ipv4: &[u8], ipv6: &[u16]) -> Change {
 fn addresses_with_https(ipv4: &[u8], ipv6: &[u16], port: u16) -> Change {
     let Change::PutItem(Item::Addresses(known)) = addresses(ipv4, ipv6) else { unreachable!() };
     Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_https(Some(port)))))
+}
+
+/// The same addresses, looked at, with these of them down.
+fn addresses_of_which(ipv4: &[u8], down: &[u8]) -> Change {
+    let Change::PutItem(Item::Addresses(known)) = addresses_with_https(ipv4, &[], 443) else { unreachable!() };
+    let down = down.iter().map(|last| [192, 0, 2, *last].into());
+    Change::PutItem(Item::Addresses(Arc::new(EdgeAddresses::clone(&known).with_down(down))))
+}
+
+/// A route that is passed on unopened.
+fn passed(host: &str) -> Change {
+    let route = Route::new(Host::parse(host).unwrap(), PathPrefix::root(), Target::parse("tls://10.0.0.5").unwrap());
+    Change::PutItem(Item::Route(Arc::new(route.unwrap())))
 }
 
 /// An account with a CA.
@@ -438,8 +453,9 @@ fn assert_in_step(state: &Snapshot) {
     for host in hosts(&state.routes) {
         let Some(zone) = home(&state.zones, host.borrow()) else { continue };
         let is_owned = state.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty());
+        let route = state.routes.of_name(&super::host(host.borrow())).last().unwrap();
         for kind in OWNED.into_iter().filter(|_| is_owned) {
-            assert_eq!(set(zone, &host, kind), state.derived(kind), "{host} {kind}");
+            assert_eq!(set(zone, &host, kind), state.derived(route, kind), "{host} {kind}");
         }
         for kind in YIELDING.into_iter().filter(|_| is_owned) {
             let found = set(zone, &host, kind);
