@@ -141,10 +141,8 @@ pub(super) async fn end(stream: &mut RecvStream) -> End {
 
 /// The number with which the edge closed a connection.
 pub(super) fn number(fault: &ConnectionError) -> u64 {
-    match fault {
-        ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
-        fault => panic!("{fault}"),
-    }
+    let ConnectionError::ApplicationClosed(close) = fault else { panic!("{fault}") };
+    close.error_code.into_inner()
 }
 
 /// Says these octets on a stream of their own, for a request.
