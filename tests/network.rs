@@ -326,7 +326,6 @@ fn however_much_was_asked_before_the_client_closed_its_side_is_answered() {
     client.0.shutdown(std::net::Shutdown::Write).unwrap();
     (0..1_000).for_each(|id| check(&client.receive(), id));
     assert!(client.is_closed());
-    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
 }
 
 #[test]
@@ -343,7 +342,6 @@ fn more_connections_than_are_answered_in_one_turn_are_all_answered() {
     }
     clients.iter_mut().for_each(|client| client.0.shutdown(std::net::Shutdown::Write).unwrap());
     assert!(clients.iter_mut().all(Client::is_closed));
-    assert!(eventually(|| server.handle.stats().tcp.open() == 0));
     assert_eq!(server.handle.stop().tcp.queries, 2_400);
 }
 
