@@ -4,13 +4,14 @@
 //! when somebody frees again after that; but a server that has read a million names frees nothing for hours, and would
 //! hold half as much again for good. So it gives back sooner. A command does so at once, and so does a server while it reads what
 //! it keeps: the peak of an import stays low. From then on it waits a little: giving back between two requests what the second takes again costs each of ten a system call, and
-//! a third of all its processor time.
+//! a third of all its processor time. When all is read, and once more when all is started,
+//! it gives back everything that is free ([`give_back_all`]): a server that nobody asks frees nothing, and would keep it.
 //!
 //! A million names lie in some thirty thousand pages of 4 KiB, more than a processor knows the places of; most of all in a
 //! virtual machine it costs to find out. So what a server keeps is moved to large pages ([`pack`]), which makes answers 1 to 6 %
 //! cheaper; but only where memory is dense, since a large page has no holes.
 //!
-//! Rejected: to ask for a collection after each large piece of work, which comes too late for the peak of an import; to have
+//! Rejected: nothing but a collection after each large piece of work, which comes too late for the peak of an import; to have
 //! the kernel give large pages by itself, which makes an idle server hold 45 MiB more.
 
 #![allow(
@@ -43,6 +44,13 @@ pub(crate) fn give_back(delay: c_long) {
     // SAFETY: sets one word of the allocator's, checked by it against the options there are. Other threads may read it at the
     // same time, when they free: they find the old delay or the new one, and either is right.
     unsafe { mi_option_set(PURGE_DELAY, delay) }
+}
+
+/// Gives back at once what is free, and what the calling thread keeps for its next allocations, which nobody else could take
+/// from there.
+pub(crate) fn give_back_all() {
+    // SAFETY: any thread may call it at any time; it touches memory that is free, and locks what it shares.
+    unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
 /// Octets of a large page.

@@ -29,8 +29,8 @@ pub(super) async fn ask(world: &World, ca: &Ca, certificate: &Certificate) -> u6
 async fn question(world: &World, ca: &Ca, certificate: &Certificate) -> Result<Option<u64>, Trouble> {
     let client = Client::new(ca)?;
     let directory = Directory::read(&client, &ca.directory).await?;
-    let (Some(place), Some(first)) = (directory.renewal_info, certificate.chain().first()) else { return Ok(None) };
-    let id = CertificateIdentifier::try_from(first).map_err(|why| Trouble::ours(why, "nothing"))?;
+    let Some(place) = directory.renewal_info else { return Ok(None) };
+    let id = CertificateIdentifier::try_from(certificate.own()).map_err(|why| Trouble::ours(why, "nothing"))?;
     let (body, retry_after) = client.read(&format!("{}/{id}", place.trim_end_matches('/'))).await?;
     let told: RenewalInfo = serde_json::from_slice(&body)
         .map_err(|fault| Trouble::passing(format!("the CA's wish makes no sense ({fault})"), "nothing"))?;

@@ -80,7 +80,7 @@ impl Authority {
 
     /// The root certificate in PEM form: what clients are to trust. Nothing in it is secret.
     pub fn root_pem(&self) -> String {
-        pem::write_chain(std::slice::from_ref(&self.root))
+        pem::write_chain([&self.root])
     }
 
     /// The last second in which the root is valid, since 1970.

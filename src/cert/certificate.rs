@@ -1,4 +1,7 @@
 //! A certificate with its chain and key, ready to be shown to clients.
+//!
+//! A server holds thousands and shows few of them at a time, so each fact is here once and without slack: what it shares
+//! with others lies in its [`Source`], and what rustls wants, which is half as much again, is made for the first client.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,13 +13,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use super::check::{self, Facts};
+use super::source::Source;
 use super::{Fault, Key, Subject, date, pem};
 
 /// The version of the form in which the store keeps certificates.
 const VERSION: u8 = 1;
 
 /// Where a certificate came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// The built-in CA; replaced as soon as a better one is there.
@@ -29,10 +33,15 @@ pub enum Origin {
 
 /// A certificate, those that vouch for it, and its private key, which fit each other.
 pub struct Certificate {
-    id: Box<str>,
-    facts: Facts,
-    origin: Origin,
-    chain: Vec<CertificateDer<'static>>,
+    id: Arc<str>,
+    /// Sorted, each once.
+    subjects: Box<[Subject]>,
+    not_before: u64,
+    not_after: u64,
+    serial: Box<str>,
+    /// The certificate itself; those above it are its source's.
+    own: CertificateDer<'static>,
+    source: Arc<Source>,
     key: Key,
     certified: OnceLock<Arc<CertifiedKey>>,
 }
@@ -51,19 +60,37 @@ impl Certificate {
     }
 
     pub(super) fn assemble(chain: Vec<CertificateDer<'static>>, key: Key, origin: Origin) -> Result<Self, Fault> {
-        let certified = Arc::new(check::chain(&chain, &key)?);
-        Ok(Self { certified: OnceLock::from(certified), ..Self::trusted(chain, key, origin)? })
+        check::chain(&chain, &key)?;
+        Self::trusted(chain, key, origin)
     }
 
     /// Without the checks: they were made before it was stored.
-    fn trusted(chain: Vec<CertificateDer<'static>>, key: Key, origin: Origin) -> Result<Self, Fault> {
-        let first = chain.first().ok_or_else(|| Fault::new("the chain is empty", "give at least one certificate"))?;
-        let facts = check::facts(first)?;
-        Ok(Self { id: Self::id_of(&facts.subjects).into(), facts, origin, chain, key, certified: OnceLock::new() })
+    fn trusted(mut chain: Vec<CertificateDer<'static>>, key: Key, origin: Origin) -> Result<Self, Fault> {
+        if chain.is_empty() {
+            return Err(Fault::new("the chain is empty", "give at least one certificate"));
+        }
+        let own = chain.remove(0);
+        let Facts { subjects, not_before, not_after, issuer, serial } = check::facts(&own)?;
+        Ok(Self {
+            id: Self::id_of(&subjects).into(),
+            subjects: subjects.into(),
+            not_before,
+            not_after,
+            serial: serial.into(),
+            own,
+            source: Source { origin, issuer, above: chain }.shared(),
+            key,
+            certified: OnceLock::new(),
+        })
     }
 
     /// What its place in the store is called: the names it vouches for, in short. A renewed one has the same.
     pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The same, for those who keep it.
+    pub(super) fn shared_id(&self) -> &Arc<str> {
         &self.id
     }
 
@@ -83,22 +110,22 @@ impl Certificate {
 
     /// The names and addresses it vouches for, sorted, each once; at least one.
     pub fn subjects(&self) -> &[Subject] {
-        &self.facts.subjects
+        &self.subjects
     }
 
     /// Whether it serves this name or address.
     pub fn covers(&self, subject: &Subject) -> bool {
-        self.facts.subjects.iter().any(|own| own.covers(subject))
+        self.subjects.iter().any(|own| own.covers(subject))
     }
 
     /// The first second in which it is valid, since 1970.
     pub fn not_before(&self) -> u64 {
-        self.facts.not_before
+        self.not_before
     }
 
     /// The last second in which it is valid, since 1970.
     pub fn not_after(&self) -> u64 {
-        self.facts.not_after
+        self.not_after
     }
 
     /// Whether it is valid at this moment.
@@ -108,27 +135,32 @@ impl Certificate {
 
     /// Who vouches for it, in short: `Let's Encrypt E7`.
     pub fn issuer(&self) -> &str {
-        &self.facts.issuer
+        &self.source.issuer
     }
 
     /// Its serial number, hexadecimal with colons.
     pub fn serial(&self) -> &str {
-        &self.facts.serial
+        &self.serial
     }
 
     /// Where it came from.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.source.origin
+    }
+
+    /// The certificate itself, without those that vouch for it.
+    pub fn own(&self) -> &CertificateDer<'static> {
+        &self.own
     }
 
     /// The certificate itself and those that vouch for it, in the order in which they are sent.
-    pub fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.chain
+    pub fn chain(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        std::iter::once(&self.own).chain(&self.source.above)
     }
 
     /// The chain in PEM form.
     pub fn chain_pem(&self) -> String {
-        pem::write_chain(&self.chain)
+        pem::write_chain(self.chain())
     }
 
     /// The private key in PEM form, for whoever is allowed to have it. The text is wiped when it goes.
@@ -136,12 +168,12 @@ impl Certificate {
         self.key.to_pem()
     }
 
-    /// Chain and key as rustls shows them. Made once; none if the key cannot be used, which was checked before.
+    /// Chain and key as rustls shows them. Made once, when first asked for; none if the key cannot be used, which was checked before.
     pub fn certified(&self) -> Option<Arc<CertifiedKey>> {
         if let Some(ready) = self.certified.get() {
             return Some(ready.clone());
         }
-        let made = Arc::new(CertifiedKey::new(self.chain.clone(), self.key.signer().ok()?));
+        let made = Arc::new(CertifiedKey::new(self.chain().cloned().collect(), self.key.signer().ok()?));
         Some(self.certified.get_or_init(|| made).clone())
     }
 
@@ -173,7 +205,7 @@ impl fmt::Debug for Certificate {
 /// Equal octets make equal certificates; the key follows from them.
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.chain == other.chain && self.origin == other.origin
+        self.own == other.own && self.source == other.source
     }
 }
 
@@ -191,7 +223,7 @@ struct Stored {
 /// For the store only: the private key is in it.
 impl Serialize for Certificate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (origin, chain) = (self.origin.clone(), self.chain_pem());
+        let (origin, chain) = (self.origin().clone(), self.chain_pem());
         Stored { version: VERSION, origin, chain, key: self.key_pem() }.serialize(serializer)
     }
 }

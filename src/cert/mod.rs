@@ -17,6 +17,7 @@ mod date;
 mod fault;
 mod key;
 mod pem;
+mod source;
 mod story;
 mod subject;
 mod table;

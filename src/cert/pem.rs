@@ -71,6 +71,6 @@ pub(super) fn write(label: &str, octets: &[u8]) -> Zeroizing<String> {
 }
 
 /// Writes certificates one behind the other.
-pub(super) fn write_chain(chain: &[CertificateDer<'_>]) -> String {
-    chain.iter().map(|certificate| write("CERTIFICATE", certificate).to_string()).collect()
+pub(super) fn write_chain<'c>(chain: impl IntoIterator<Item = &'c CertificateDer<'static>>) -> String {
+    chain.into_iter().map(|certificate| write("CERTIFICATE", certificate).to_string()).collect()
 }

@@ -80,9 +80,10 @@ impl Certificates {
             let (map, key) = self.index(subject);
             let old = map.get(key.as_str()).map_or(&[][..], |list| list.as_ref());
             let new = old.iter().chain([&certificate]).cloned().collect();
-            map.insert(key.into(), new);
+            let key = if *key == *certificate.id() { certificate.shared_id().clone() } else { key.into() };
+            map.insert(key, new);
         }
-        self.by_id.insert(certificate.id().into(), certificate);
+        self.by_id.insert(certificate.shared_id().clone(), certificate);
     }
 
     /// Takes one out and hands it over, if it was there.

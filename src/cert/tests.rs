@@ -96,6 +96,33 @@ fn what_the_store_keeps_comes_back_whole_and_wrong_versions_are_refused() {
     assert!(serde_json::from_value::<Authority>(leaf_as_root).is_err());
 }
 
+/// Thousands lie in memory, few of which are shown at a time.
+#[test]
+fn what_certificates_have_in_common_is_held_once_and_what_rustls_wants_is_made_late() {
+    let authority = Authority::new(NOW).unwrap();
+    let kept = |name: &str| {
+        let issued = authority.issue(&subjects(&[name]), NOW, 90 * DAY).unwrap();
+        let chain = format!("{}{}", issued.chain_pem(), authority.root_pem());
+        let brought = Certificate::parse(&chain, &issued.key_pem(), Origin::Imported).unwrap();
+        (serde_json::to_string(&brought).unwrap(), brought)
+    };
+    let ((one, brought), (other, _)) = (kept("a.example"), kept("b.example"));
+    let read = |kept: &str| serde_json::from_str::<Certificate>(kept).unwrap();
+    let (one, other) = (read(&one), read(&other));
+    let root = |certificate: &Certificate| std::ptr::from_ref(certificate.chain().nth(1).unwrap());
+    assert_eq!((root(&one), root(&one)), (root(&other), root(&brought)), "however it came");
+    assert_eq!(one.chain().count(), 2);
+    assert_ne!(one.own(), other.own());
+
+    let text = serde_json::to_string(&one).unwrap();
+    let mut held = None;
+    let cost = allocation_counter::measure(|| held = Some(read(&text))).bytes_current;
+    let own = one.own().len() as i64;
+    assert!(cost < own + 400, "{cost} octets for a certificate of {own}, its key and what is said of it");
+    let shown = allocation_counter::measure(|| assert!(held.as_ref().unwrap().certified().is_some())).bytes_current;
+    assert!(shown > own, "not before somebody asks: {shown}");
+}
+
 #[test]
 fn a_key_is_never_printed() {
     let (authority, certificate) = issued();

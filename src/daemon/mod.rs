@@ -44,10 +44,12 @@ pub struct Hands {
     pub read_zone: ReadZone,
     /// Writes a table.
     pub table: Table,
-    /// Called when all that is kept has been read.
+    /// Called when all that is kept has been read, on the thread that has read it.
     pub loaded: fn(),
     /// Called when the server serves, and later now and then, if it keeps many names: a good moment to tidy memory up.
     pub pack: fn(),
+    /// Called when everything is started, on the thread that has started it.
+    pub started: fn(),
 }
 
 /// Why the server does not start, or did not stop well.

@@ -88,7 +88,6 @@ impl Server {
         let settings = &loaded.settings;
         let development = loaded.file.is_none();
         let store = open_store(settings, development, hands).await?;
-        (hands.loaded)();
         let names = encrypted::names(settings);
         if !names.is_empty() {
             authority::of(&store, &settings.store.directory, authority::now()).await?;
@@ -124,6 +123,7 @@ impl Server {
             let admin = admin.places.tell();
             tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
+        (hands.started)();
         Ok(Self { store, dns, acme, edge, admin })
     }
 
@@ -160,6 +160,7 @@ async fn open_store(settings: &Settings, development: bool, hands: Hands) -> Res
                 Failure::new(format!("the sample zones cannot be read: {}", system_reason(&fault)), "look at ./zones")
             })?;
         }
+        (hands.loaded)();
         Ok(Arc::new(store))
     });
     opened.await.unwrap_or_else(|fault| Err(Failure::new(format!("opening the store broke off: {fault}"), "")))

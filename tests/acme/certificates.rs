@@ -39,7 +39,7 @@ fn single_name(world: &World, ours: &Ours) {
         assert_eq!(*local.origin(), Origin::Local, "served from the first moment");
         let held = kept.issued(&["www.home.example"]).await;
         assert!(held.issuer().contains("Pebble"), "{held:?}");
-        assert!(held.chain().len() >= 2 && held.certified().unwrap().keys_match().is_ok());
+        assert!(held.chain().count() >= 2 && held.certified().unwrap().keys_match().is_ok());
         judge(&held.chain_pem(), ours, "www.home.example");
         kept.cleaned().await;
         let story = kept.story(&["www.home.example"]);

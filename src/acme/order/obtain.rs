@@ -130,7 +130,7 @@ impl Work<'_> {
     fn replaces(&self, directory: &Directory) -> Option<CertificateIdentifier<'static>> {
         directory.renewal_info.as_ref()?;
         let held = self.order.replaces.as_ref().filter(|_| is_renewal(self.order, self.ca))?;
-        CertificateIdentifier::try_from(held.chain().first()?).ok().map(CertificateIdentifier::into_owned)
+        CertificateIdentifier::try_from(held.own()).ok().map(CertificateIdentifier::into_owned)
     }
 
     /// Has the CA sign a request with a new key, and checks what it sends.
