@@ -18,10 +18,7 @@ fn main() -> ExitCode {
         chosen.admin.clone_from(&serve.admin_listen);
         chosen.http.clone_from(&serve.http_listen);
         chosen.https.clone_from(&serve.https_listen);
-        return daemon::serve(
-            &chosen,
-            daemon::Hands { read_zone: cli::import_check, table: cli::table, loaded, started },
-        );
+        return daemon::serve(&chosen, daemon::Hands { read_zone: cli::import_check, table: cli::table, loaded });
     }
     cli::run(&command, &options, |options| find_place(&self::chosen(options)))
 }
@@ -30,11 +27,6 @@ fn main() -> ExitCode {
 fn loaded() {
     memory::give_back_all();
     memory::give_back(memory::SOON);
-}
-
-/// Starting leaves behind what was needed once: the settings, the description of the API, the machine's authorities as text.
-fn started() {
-    memory::give_back_all();
 }
 
 fn chosen(options: &cli::Options) -> daemon::Chosen {

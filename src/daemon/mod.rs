@@ -45,8 +45,6 @@ pub struct Hands {
     pub table: Table,
     /// Called when all that is kept has been read, on the thread that has read it.
     pub loaded: fn(),
-    /// Called when everything is started, on the thread that has started it.
-    pub started: fn(),
 }
 
 /// Why the server does not start, or did not stop well.
