@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         chosen.http.clone_from(&serve.http_listen);
         chosen.https.clone_from(&serve.https_listen);
         let (read_zone, table, pack) = (cli::import_check, cli::table, memory::pack);
-        return daemon::serve(&chosen, daemon::Hands { read_zone, table, loaded, started, pack });
+        return daemon::serve(&chosen, daemon::Hands { read_zone, table, loaded, pack });
     }
     cli::run(&command, &options, |options| find_place(&self::chosen(options)))
 }
@@ -28,11 +28,6 @@ fn main() -> ExitCode {
 fn loaded() {
     memory::give_back_all();
     memory::give_back(memory::SOON);
-}
-
-/// Starting leaves behind what was needed once: the settings, the description of the API, the machine's authorities as text.
-fn started() {
-    memory::give_back_all();
 }
 
 fn chosen(options: &cli::Options) -> daemon::Chosen {

@@ -4,8 +4,8 @@
 //! when somebody frees again after that; but a server that has read a million names frees nothing for hours, and would
 //! hold half as much again for good. So it gives back sooner. A command does so at once, and so does a server while it reads what
 //! it keeps: the peak of an import stays low. From then on it waits a little: giving back between two requests what the second takes again costs each of ten a system call, and
-//! a third of all its processor time. When all is read, and once more when all is started,
-//! it gives back everything that is free ([`give_back_all`]): a server that nobody asks frees nothing, and would keep it.
+//! a third of all its processor time. When all is read, it gives back everything that is free
+//! ([`give_back_all`]): a server that nobody asks frees nothing, and would keep it.
 //!
 //! A million names lie in some thirty thousand pages of 4 KiB, more than a processor knows the places of; most of all in a
 //! virtual machine it costs to find out. So what a server keeps is moved to large pages ([`pack`]), which makes answers 1 to 6 %

@@ -48,8 +48,6 @@ pub struct Hands {
     pub loaded: fn(),
     /// Called when the server serves, and later now and then, if it keeps many names: a good moment to tidy memory up.
     pub pack: fn(),
-    /// Called when everything is started, on the thread that has started it.
-    pub started: fn(),
 }
 
 /// Why the server does not start, or did not stop well.

@@ -123,7 +123,6 @@ impl Server {
             let admin = admin.places.tell();
             tracing::info!(version = env!("CARGO_PKG_VERSION"), zones, records, addresses, admin, "ready");
         }
-        (hands.started)();
         Ok(Self { store, dns, acme, edge, admin })
     }
 
