@@ -264,9 +264,9 @@ impl Server {
     fn drain(&mut self, events: &mut Events) {
         self.doors.clear();
         let begun = Instant::now();
-        self.turn(events, Duration::ZERO);
-        while begun.elapsed() < DRAIN_STEP && !(events.is_empty() && self.ready.is_empty()) {
-            self.turn(events, Duration::ZERO);
+        // Whoever has just been accepted is about to ask.
+        while begun.elapsed() < DRAIN_STEP {
+            self.turn(events, DRAIN_STEP.saturating_sub(begun.elapsed()));
         }
         self.close_all(&[Waiting::Query, Waiting::Message]);
         while begun.elapsed() < DRAIN_MAX && !self.seats.is_empty() {
