@@ -1,5 +1,5 @@
 mod addresses;
-mod yielding;
+mod owners;
 
 use std::collections::BTreeSet;
 
