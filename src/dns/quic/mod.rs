@@ -3,7 +3,7 @@
 //! One thread, since the packets of a connection have to meet wherever they come from, and the kernel deals packets out by
 //! address. It shakes hands some thousand times a second and answers far more queries than anybody sends this way.
 //!
-//! Who may stay is decided as for TCP (see [`super::stream`]): a limit for each network, the one that has waited longest makes
+//! Who may stay is decided as for TCP (see [`super::tcp`]): a limit for each network, the one that has waited longest makes
 //! room, idle ones go. What is different: an address may be forged until the client has answered once. When more than a few
 //! handshakes with such are under way, a newcomer is sent away with a token and has to come back with it (RFC 9000, section
 //! 8.1.2), which costs us no memory; so forged packets take no places from the networks they claim to be from.
