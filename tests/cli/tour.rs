@@ -60,7 +60,8 @@ fn the_tour_says_what_really_happens() {
             environment += &format!("{}\n", step.text());
             continue;
         }
-        step.differ(&[("anna", "<word>"), ("3f9a01c2de", "<word>")]);
+        // A port that the kernel chose is told to nobody, so the demo app has no HTTPS record here: 172 are 171.
+        step.differ(&[("anna", "<word>"), ("3f9a01c2de", "<word>"), ("172 records", "171 records")]);
         let mut said = step.run(&home, Some(&server), &environment);
         said.pop_if(|line| line.starts_with('[') && line.ends_with(']')); // exit codes are not printed by a shell
         if !matches(&step.said, &said) {
